@@ -1,0 +1,109 @@
+/** Kinds of journal records. Numbers are on disk: never change or reuse one. */
+export const recordKinds = { frame: 1, http: 2, session: 3, plan: 4, writer: 5, pulse: 6 } as const;
+export type RecordKind = (typeof recordKinds)[keyof typeof recordKinds];
+
+/** A place between two records: `offset` counts the uncompressed bytes of the segment. */
+export interface JournalPosition {
+  readonly writer: string;
+  readonly segment: number;
+  readonly offset: number;
+  /** Sequence of the record that starts here. */
+  readonly sequence: number;
+}
+
+export interface JournalWriter {
+  readonly writer: string;
+  /**
+   * Copies the bytes into the open block and returns the record's sequence. Synchronous, so that nothing can come between
+   * receiving and appending. Throws once the journal has failed: nothing can be acknowledged any more.
+   */
+  append(record: {
+    kind: RecordKind;
+    session: number;
+    receivedAtUs: number;
+    monotonicUs: number;
+    payload: Uint8Array;
+  }): number;
+  /** Sequence up to which (exclusive) everything survives a power cut. */
+  readonly syncedSequence: number;
+  /** Bytes handed over and not yet synced; the recorder stops reading from sockets above its limit. */
+  readonly unsyncedBytes: number;
+  /** Resolves when all records appended before the call are synced. */
+  sync(): Promise<void>;
+  /** Syncs, writes the clean end and gives the lock back. */
+  close(): Promise<void>;
+}
+
+/** One record as a reader sees it. The object is reused: take what must outlive the callback. */
+export interface RecordView {
+  kind: RecordKind;
+  session: number;
+  sequence: number;
+  receivedAtUs: number;
+  monotonicUs: number;
+  /** The payload is `bytes[start … end − 1]`. */
+  bytes: Uint8Array;
+  start: number;
+  end: number;
+}
+
+/** Whole records that follow each other in one segment. */
+export interface JournalBlock {
+  readonly from: JournalPosition;
+  readonly to: JournalPosition;
+  /** Every record of it is synced. */
+  readonly isSynced: boolean;
+  forEach(visit: (record: RecordView) => void): void;
+}
+
+export interface JournalReader {
+  readonly writer: string;
+  /** The oldest position still kept. */
+  start(): Promise<JournalPosition>;
+  /** Position after the last synced record known now. */
+  syncedEnd(): Promise<JournalPosition>;
+  /** Records from `from` on, about `maxBytes` of them; undefined when there are none yet. Damage is a TidemarkError `journal-damaged`. */
+  read(from: JournalPosition, maxBytes: number): Promise<JournalBlock | undefined>;
+  /** Resolves when more may have been written or synced, or after `timeoutMs`. */
+  wait(timeoutMs: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+// Payloads of the record kinds that are not frames; JSON, UTF-8.
+
+export type SessionRecord =
+  | { event: 'dialled'; session: number; planSession: string; market: string; url: string }
+  | { event: 'opened'; session: number }
+  | { event: 'subscribed'; session: number; streams: string[]; requestId: number }
+  | { event: 'acknowledged'; session: number; requestId: number; error?: string }
+  | {
+      event: 'closed';
+      session: number;
+      code: number;
+      reason: string;
+      side: 'us' | 'venue' | 'network';
+      refusedStatus?: number;
+    };
+
+export interface WriterRecord {
+  event: 'started' | 'stopped';
+  writer: string;
+  fence: number;
+  version: string;
+}
+
+export interface PulseRecord {
+  wallUs: number;
+  monotonicUs: number;
+  /** Venue time now, from the plan's offset or the newest frame; null before the first. */
+  venueUs: number | null;
+}
+
+/** Head of an `http` record: u32 LE length of this JSON, the JSON, then the body as received. */
+export interface HttpRecordHead {
+  /** What `Source.requests` made; a plain object. */
+  request: import('./source.ts').RestRequest;
+  status: number;
+  headers: Record<string, string>;
+  requestedAtUs: number;
+}
