@@ -67,6 +67,23 @@ export class Batch<C extends Record<string, Column> = Record<string, Column>> {
     return at;
   }
 
+  /** Appends rows `first … end − 1` of `from`, a batch of the same table; typed columns move as blocks. */
+  appendRows(from: Batch<C>, first: number, end: number): void {
+    const count = end - first;
+    while (this.length + count > this.#capacity) this.#grow();
+    this.slot.set(from.slot.subarray(first, end), this.length);
+    const target = this.columns as Record<string, unknown>;
+    const source = from.columns as Record<string, unknown>;
+    for (const name in target) {
+      const column = target[name];
+      const values = source[name];
+      if (column instanceof Float64Array) column.set((values as Float64Array).subarray(first, end), this.length);
+      else if (column instanceof Uint8Array) column.set((values as Uint8Array).subarray(first, end), this.length);
+      else for (let row = first; row < end; row++) (column as unknown[]).push((values as unknown[])[row]);
+    }
+    this.length += count;
+  }
+
   #grow(): void {
     this.#capacity *= 2;
     this.slot = grown(this.slot, this.#capacity);

@@ -1,0 +1,190 @@
+import type { Logger } from '../ports/log.ts';
+import { recordKinds } from '../ports/journal.ts';
+import type { JournalWriter } from '../ports/journal.ts';
+import type { Market } from '../domain/instrument.ts';
+import type { RestPurpose, RestRequest, Source, VenueHosts } from '../ports/source.ts';
+import type { World } from '../ports/world.ts';
+import { encodeHttpRecord } from './http-record.ts';
+
+const purposeRank: Record<RestPurpose, number> = {
+  time: 0,
+  'exchange-info': 1,
+  'book-snapshot': 2,
+  'latest-trade': 3,
+  'agg-trades-by-id': 4,
+  'trades-by-id': 5,
+  klines: 6,
+};
+
+const minuteMs = 60_000;
+const retryDelayMsMin = 500;
+const retryDelayMsMax = 60_000;
+/** Share of the venue's weight budget that we use: the address may be shared with other programs. */
+const budgetShare = 0.8;
+
+interface Question {
+  readonly key: string;
+  readonly request: RestRequest;
+}
+
+/**
+ * Asks the venue over REST for everybody in this process, within its weight budget, and writes each answer to the engine's
+ * journal; nobody gets an answer in any other way. Obeys the used-weight header, 429 and 418; on 451 moves to the next host.
+ */
+export class Governor {
+  readonly #world: World;
+  readonly #source: Source;
+  readonly #hosts: VenueHosts;
+  readonly #journal: JournalWriter;
+  readonly #log: Logger;
+  readonly #queue = new Map<string, Question>();
+  readonly #inFlight = new Set<string>();
+  /** Earliest monotonic ms at which a key may be asked again, and how often it failed in a row. */
+  readonly #cooling = new Map<string, { untilMs: number; failures: number }>();
+  #sent: { atMs: number; weight: number }[] = [];
+  /** Weight that the venue's own header named last, and when. */
+  #venueWeight = { atMs: Number.NEGATIVE_INFINITY, weight: 0 };
+  #blockedUntilMs = 0;
+  #hostIndex = 0;
+  #cancelTimer: (() => void) | undefined;
+  #stopped = false;
+
+  constructor(options: { world: World; source: Source; hosts: VenueHosts; journal: JournalWriter; log: Logger }) {
+    this.#world = options.world;
+    this.#source = options.source;
+    this.#hosts = options.hosts;
+    this.#journal = options.journal;
+    this.#log = options.log;
+  }
+
+  /** Asks soon, unless the same question is waiting, under way or cooling down. */
+  ask(key: string, request: RestRequest): void {
+    if (this.#stopped || this.#queue.has(key) || this.#inFlight.has(key)) return;
+    if ((this.#cooling.get(key)?.untilMs ?? 0) > this.#nowMs()) return;
+    this.#queue.set(key, { key, request });
+    this.#pump();
+  }
+
+  status(market: Market): { usedWeight: number; weightPerMinute: number; blockedForMs: number } {
+    const nowMs = this.#nowMs();
+    return {
+      usedWeight: this.#usedWeight(nowMs),
+      weightPerMinute: this.#source.restLimits(market).weightPerMinute,
+      blockedForMs: Math.max(0, this.#blockedUntilMs - nowMs),
+    };
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#cancelTimer?.();
+    this.#queue.clear();
+  }
+
+  #nowMs(): number {
+    return this.#world.clock.monotonicUs() / 1000;
+  }
+
+  #usedWeight(nowMs: number): number {
+    this.#sent = this.#sent.filter((request) => request.atMs > nowMs - minuteMs);
+    const own = this.#sent.reduce((sum, request) => sum + request.weight, 0);
+    const venue = this.#venueWeight.atMs > nowMs - minuteMs ? this.#venueWeight.weight : 0;
+    return Math.max(own, venue);
+  }
+
+  #pump(): void {
+    if (this.#stopped || this.#queue.size === 0) return;
+    const nowMs = this.#nowMs();
+    if (nowMs < this.#blockedUntilMs) return this.#pumpAfter(this.#blockedUntilMs - nowMs);
+    const next = [...this.#queue.values()].sort(
+      (a, b) => purposeRank[a.request.purpose] - purposeRank[b.request.purpose],
+    )[0]!;
+    // One question at a time: answers keep their order, and a ban is noticed before the next request adds to it.
+    if (this.#inFlight.size > 0) return;
+    const budget = this.#source.restLimits(next.request.market).weightPerMinute * budgetShare;
+    if (this.#usedWeight(nowMs) + next.request.weight > budget) return this.#pumpAfter(1000);
+    this.#queue.delete(next.key);
+    this.#inFlight.add(next.key);
+    void this.#send(next);
+  }
+
+  #pumpAfter(delayMs: number): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = this.#world.timers.after(Math.max(10, delayMs), () => this.#pump());
+  }
+
+  async #send(question: Question): Promise<void> {
+    const { request, key } = question;
+    const requestedAtUs = this.#world.clock.wallUs();
+    this.#sent.push({ atMs: this.#nowMs(), weight: request.weight });
+    try {
+      const bases = this.#hosts.rest[request.market] ?? [];
+      const base = bases[this.#hostIndex % Math.max(1, bases.length)];
+      if (base === undefined) {
+        this.#log.error({ market: request.market }, 'no REST host is configured for the market');
+        this.#cool(key, true);
+        return;
+      }
+      const query = new URLSearchParams(request.query).toString();
+      const response = await this.#world.network.httpGet(`${base}${request.path}${query === '' ? '' : `?${query}`}`, {
+        timeoutMs: 15_000,
+        maxBodyBytes: 64 * 1024 * 1024,
+      });
+      const receivedAtUs = this.#world.clock.wallUs();
+      const monotonicUs = this.#world.clock.monotonicUs();
+      if (this.#stopped) return;
+      this.#journal.append({
+        kind: recordKinds.http,
+        session: 0,
+        receivedAtUs,
+        monotonicUs,
+        payload: encodeHttpRecord(
+          { request, status: response.status, headers: { ...response.headers }, requestedAtUs },
+          response.body,
+        ),
+      });
+      this.#noteWeight(request.market, response.headers);
+      this.#judge(request, key, response.status, response.headers);
+    } catch (error) {
+      this.#log.warn({ purpose: request.purpose, symbol: request.symbol, error: String(error) }, 'REST request failed');
+      this.#cool(key, true);
+    } finally {
+      this.#inFlight.delete(key);
+      this.#pump();
+    }
+  }
+
+  #noteWeight(market: Market, headers: Readonly<Record<string, string>>): void {
+    const used = Number(headers[this.#source.restLimits(market).usedWeightHeader]);
+    if (Number.isFinite(used)) this.#venueWeight = { atMs: this.#nowMs(), weight: used };
+  }
+
+  #judge(request: RestRequest, key: string, status: number, headers: Readonly<Record<string, string>>): void {
+    if (status === 200) return this.#cool(key, false);
+    if (status === 429 || status === 418) {
+      const retryAfterS = Number(headers['retry-after']);
+      const waitMs = (Number.isFinite(retryAfterS) && retryAfterS > 0 ? retryAfterS : 60) * 1000;
+      this.#blockedUntilMs = this.#nowMs() + waitMs;
+      this.#log.warn({ status, waitMs }, 'the venue limits our requests; waiting as told');
+      this.#cool(key, true);
+    } else if (status === 451) {
+      this.#hostIndex++;
+      this.#log.error(
+        { host: (this.#hosts.rest[request.market] ?? [])[this.#hostIndex] },
+        'the venue refuses this location (HTTP 451); trying its public-data host',
+      );
+      this.#cool(key, true);
+    } else {
+      this.#log.warn({ status, purpose: request.purpose, symbol: request.symbol }, 'the venue refused a request');
+      this.#cool(key, true);
+    }
+  }
+
+  /** After a failure twice as long as after the last one, with jitter; after an answer only briefly. */
+  #cool(key: string, failed: boolean): void {
+    const failures = failed ? (this.#cooling.get(key)?.failures ?? 0) + 1 : 0;
+    const ceilingMs = Math.min(retryDelayMsMax, retryDelayMsMin * 2 ** failures);
+    const delayMs = failed ? ceilingMs * (0.5 + this.#world.random.fraction() / 2) : retryDelayMsMin;
+    if (this.#cooling.size > 10_000) this.#cooling.clear();
+    this.#cooling.set(key, { untilMs: this.#nowMs() + delayMs, failures });
+  }
+}

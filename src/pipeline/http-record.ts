@@ -1,0 +1,24 @@
+import { TidemarkError } from '../domain/error.ts';
+import type { HttpRecordHead } from '../ports/journal.ts';
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** Payload of an `http` record: u32 LE length of the head, the head as JSON, the body as received. */
+export function encodeHttpRecord(head: HttpRecordHead, body: Uint8Array): Uint8Array {
+  const json = encoder.encode(JSON.stringify(head));
+  const bytes = new Uint8Array(4 + json.length + body.length);
+  new DataView(bytes.buffer).setUint32(0, json.length, true);
+  bytes.set(json, 4);
+  bytes.set(body, 4 + json.length);
+  return bytes;
+}
+
+export function decodeHttpRecord(bytes: Uint8Array, start: number, end: number): { head: HttpRecordHead; body: Uint8Array } {
+  const length = new DataView(bytes.buffer, bytes.byteOffset + start).getUint32(0, true);
+  if (start + 4 + length > end) {
+    throw new TidemarkError('journal-damaged', { doing: 'read an http record', why: 'its head is longer than the record' });
+  }
+  const head = JSON.parse(decoder.decode(bytes.subarray(start + 4, start + 4 + length))) as HttpRecordHead;
+  return { head, body: bytes.subarray(start + 4 + length, end) };
+}

@@ -1,0 +1,105 @@
+import type { Market } from '../domain/instrument.ts';
+import type { SessionRecord } from '../ports/journal.ts';
+import type { Plan, SessionPlan } from '../ports/source.ts';
+
+/** A venue connection as the journal tells of it. */
+export interface SessionState {
+  readonly writer: string;
+  readonly session: number;
+  readonly planSession: string;
+  readonly market: Market;
+  state: 'connecting' | 'open' | 'closed';
+  sinceUs: number;
+  frames: number;
+  lastFrameAtUs: number;
+}
+
+/**
+ * Sessions and the plan in force, from journal records. During a rotation two sessions serve one plan session; its streams
+ * are disconnected only when none is open.
+ */
+export class SessionTable {
+  plan: Plan | undefined;
+  /** How often each plan session was dialled again. */
+  readonly reconnects = new Map<string, number>();
+  readonly #sessions = new Map<string, SessionState>();
+
+  get(writer: string, session: number): SessionState | undefined {
+    return this.#sessions.get(`${writer}/${session}`);
+  }
+
+  all(): SessionState[] {
+    return [...this.#sessions.values()];
+  }
+
+  planned(planSession: string): SessionPlan | undefined {
+    return this.plan?.sessions.find((session) => session.id === planSession);
+  }
+
+  /** Applies a session record; the plan session that lost its last open session by it, if any. */
+  apply(writer: string, record: SessionRecord, atUs: number): string | undefined {
+    const key = `${writer}/${record.session}`;
+    switch (record.event) {
+      case 'dialled': {
+        const dialledBefore = this.reconnects.get(record.planSession);
+        this.reconnects.set(record.planSession, dialledBefore === undefined ? 0 : dialledBefore + 1);
+        this.#sessions.set(key, {
+          writer,
+          session: record.session,
+          planSession: record.planSession,
+          market: record.market as Market,
+          state: 'connecting',
+          sinceUs: atUs,
+          frames: 0,
+          lastFrameAtUs: 0,
+        });
+        return undefined;
+      }
+      case 'opened': {
+        const session = this.#sessions.get(key);
+        if (session !== undefined) {
+          session.state = 'open';
+          session.sinceUs = atUs;
+        }
+        return undefined;
+      }
+      case 'closed': {
+        const session = this.#sessions.get(key);
+        if (session === undefined) return undefined;
+        this.#sessions.delete(key);
+        return session.state === 'open' && !this.isOpen(session.planSession) ? session.planSession : undefined;
+      }
+      default:
+        return undefined;
+    }
+  }
+
+  isOpen(planSession: string): boolean {
+    for (const session of this.#sessions.values()) {
+      if (session.planSession === planSession && session.state === 'open') return true;
+    }
+    return false;
+  }
+
+  /** A writer began anew: none of its older sessions lives. The plan sessions that lost their last open one. */
+  writerStarted(writer: string): string[] {
+    const lost = new Set<string>();
+    for (const [key, session] of this.#sessions) {
+      if (session.writer !== writer) continue;
+      this.#sessions.delete(key);
+      if (session.state === 'open') lost.add(session.planSession);
+    }
+    return [...lost].filter((planSession) => !this.isOpen(planSession));
+  }
+
+  toJSON(): unknown {
+    return { plan: this.plan, reconnects: [...this.reconnects], sessions: this.all() };
+  }
+
+  load(json: unknown): void {
+    const saved = json as { plan?: Plan; reconnects: [string, number][]; sessions: SessionState[] };
+    this.plan = saved.plan;
+    for (const [planSession, count] of saved.reconnects) this.reconnects.set(planSession, count);
+    for (const session of saved.sessions) this.#sessions.set(`${session.writer}/${session.session}`, session);
+  }
+}
