@@ -62,7 +62,11 @@ export interface RestRequest {
   readonly symbol?: string;
   readonly path: string;
   readonly query: Readonly<Record<string, string>>;
+  /** Sent with the question; the answer's time unit can depend on them. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly weight: number;
+  /** Only these are taken from an answer that holds more. */
+  readonly symbols?: readonly string[];
   /** Ids asked for, where the question is about ids. */
   readonly fromId?: number;
   readonly limit?: number;
