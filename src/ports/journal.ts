@@ -2,17 +2,22 @@
 export const recordKinds = { frame: 1, http: 2, session: 3, plan: 4, writer: 5, pulse: 6 } as const;
 export type RecordKind = (typeof recordKinds)[keyof typeof recordKinds];
 
-/** A place between two records: `offset` counts the uncompressed bytes of the segment. */
+/**
+ * A place between two records: `offset` counts the uncompressed bytes of the segment and names a block's start, `sequence`
+ * the record in it; so `{ ...block.from, sequence }` is the place before any record of a block. Offset 0 is the first block.
+ */
 export interface JournalPosition {
   readonly writer: string;
   readonly segment: number;
   readonly offset: number;
-  /** Sequence of the record that starts here. */
+  /** Sequence of the record that comes next. */
   readonly sequence: number;
 }
 
 export interface JournalWriter {
   readonly writer: string;
+  /** This writer's turn: larger than that of every writer before it in this journal. */
+  readonly fence: number;
   /**
    * Copies the bytes into the open block and returns the record's sequence. Synchronous, so that nothing can come between
    * receiving and appending. Throws once the journal has failed: nothing can be acknowledged any more.
@@ -56,6 +61,19 @@ export interface JournalBlock {
   forEach(visit: (record: RecordView) => void): void;
 }
 
+/** What a segment says of itself, so that decoding can begin with it. */
+export interface SegmentHead {
+  readonly writer: string;
+  readonly fence: number;
+  readonly segment: number;
+  readonly firstSequence: number;
+  readonly createdAtUs: number;
+  /** Records of the sessions alive at the segment's start, in their order; none of them is closed. */
+  readonly sessions: readonly SessionRecord[];
+  /** The plan in force, if one had been journalled. */
+  readonly plan?: import('./source.ts').Plan;
+}
+
 export interface JournalReader {
   readonly writer: string;
   /** The oldest position still kept. */
@@ -64,6 +82,10 @@ export interface JournalReader {
   syncedEnd(): Promise<JournalPosition>;
   /** Records from `from` on, about `maxBytes` of them; undefined when there are none yet. Damage is a TidemarkError `journal-damaged`. */
   read(from: JournalPosition, maxBytes: number): Promise<JournalBlock | undefined>;
+  /** Undefined while there is no such segment. */
+  head(segment: number): Promise<SegmentHead | undefined>;
+  /** After `journal-damaged`: the next place that can be read, and how many records lie between. Undefined when there is none. */
+  afterDamage(from: JournalPosition): Promise<{ position: JournalPosition; lostRecords: number } | undefined>;
   /** Resolves when more may have been written or synced, or after `timeoutMs`. */
   wait(timeoutMs: number): Promise<void>;
   close(): Promise<void>;
@@ -90,6 +112,8 @@ export interface WriterRecord {
   writer: string;
   fence: number;
   version: string;
+  /** What a restart cut from the torn tail of the segment before. */
+  cut?: { segment: number; offset: number; bytes: number };
 }
 
 export interface PulseRecord {

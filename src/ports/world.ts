@@ -91,6 +91,8 @@ export interface Files {
 export interface OpenFile {
   /** Appends all the bytes at the end or throws; after a throw the tail is unknown. */
   append(parts: readonly Uint8Array[]): void;
+  /** The same off the caller's thread, so that a slow disk stops nobody. One at a time; the parts are untouched until it settles. */
+  appendLater(parts: readonly Uint8Array[]): Promise<void>;
   /** Bytes read, 0 at the end. */
   readAt(into: Uint8Array, offset: number): number;
   truncate(length: number): void;
