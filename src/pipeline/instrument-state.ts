@@ -1,6 +1,7 @@
 import { OrderBook } from '../book/order-book.ts';
 import { CandleBuilder } from '../candles/candle-builder.ts';
 import type { Instrument } from '../domain/instrument.ts';
+import type { Gap } from '../domain/gap.ts';
 import type { Interval } from '../domain/interval.ts';
 import { DepthLedger } from '../ledger/depth-ledger.ts';
 import { IdLedger } from '../ledger/id-ledger.ts';
@@ -30,6 +31,11 @@ export class InstrumentState {
   /** Next event time at which the book goes into `book_snapshots`; NaN before the first event. */
   nextSnapshotAtUs = Number.NaN;
 
+  lastBookTickerId = -1;
+  lastTickerAtUs = 0;
+  /** Candles whose row in the lake is older than their state here, or not final yet: `interval/openedAtUs`. */
+  readonly unsettled = new Map<Interval, Set<number>>();
+
   constructor(instrument: Instrument, id: string) {
     this.instrument = instrument;
     this.id = id;
@@ -54,5 +60,61 @@ export class InstrumentState {
       this.klines.set(interval, ledger);
     }
     return ledger;
+  }
+
+  noteUnsettled(candle: { interval: Interval; openedAtUs: number }): void {
+    let opens = this.unsettled.get(candle.interval);
+    if (opens === undefined) {
+      opens = new Set();
+      this.unsettled.set(candle.interval, opens);
+    }
+    opens.add(candle.openedAtUs);
+  }
+
+  /** Gaps of all streams that changed since the last call. */
+  takeChangedGaps(): Gap[] {
+    const gaps = [
+      ...this.trades.takeChanged(),
+      ...this.aggTrades.takeChanged(),
+      ...this.depth.takeChanged(),
+      ...this.bookTicker.takeChanged(),
+      ...this.ticker.takeChanged(),
+    ];
+    for (const ledger of this.klines.values()) gaps.push(...ledger.takeChanged());
+    return gaps;
+  }
+
+  gaps(): Gap[] {
+    const gaps = [
+      ...this.trades.gaps,
+      ...this.aggTrades.gaps,
+      ...this.depth.gaps,
+      ...this.bookTicker.gaps,
+      ...this.ticker.gaps,
+    ];
+    for (const ledger of this.klines.values()) gaps.push(...ledger.gaps);
+    return gaps;
+  }
+
+  toJSON(): unknown {
+    return {
+      instrument: this.instrument,
+      trades: this.trades.toJSON(),
+      aggTrades: this.aggTrades.toJSON(),
+      depth: this.depth.toJSON(),
+      klines: [...this.klines].map(([interval, ledger]) => [interval, ledger.toJSON()]),
+      bookTicker: this.bookTicker.toJSON(),
+      ticker: this.ticker.toJSON(),
+      book: this.book.toJSON(),
+      planned: [...this.planned],
+      fact: this.fact,
+      factValidFromUs: this.factValidFromUs,
+      lastPrice: Number.isNaN(this.lastPrice) ? null : this.lastPrice,
+      lastPriceSlot: this.lastPriceSlot,
+      nextSnapshotAtUs: Number.isNaN(this.nextSnapshotAtUs) ? null : this.nextSnapshotAtUs,
+      lastBookTickerId: this.lastBookTickerId,
+      lastTickerAtUs: this.lastTickerAtUs,
+      unsettled: [...this.unsettled].map(([interval, opens]) => [interval, [...opens]]),
+    };
   }
 }

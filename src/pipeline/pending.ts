@@ -1,5 +1,8 @@
 import { Batch } from '../domain/batch.ts';
+import { parseScaled } from '../domain/decimal.ts';
+import type { InstrumentFact } from '../domain/decoded.ts';
 import type { DepthBatch } from '../domain/depth-batch.ts';
+import type { Slots } from '../domain/slots.ts';
 import {
   aggTrades,
   bookDeltas,
@@ -67,5 +70,19 @@ export class Pending {
       columns.event_at[row] = depth.eventAtUs[event]!;
       columns.received_at[row] = depth.receivedAtUs[event]!;
     }
+  }
+
+  /** `validToUs` NaN: it still holds. */
+  addInstrument(fact: InstrumentFact, validFromUs: number, validToUs: number, slots: Slots): void {
+    const slot = slots.get(fact.slot);
+    const row = this.instruments.add(slot.index);
+    const columns = this.instruments.columns;
+    columns.valid_from[row] = validFromUs;
+    columns.valid_to[row] = validToUs;
+    columns.status[row] = fact.status;
+    columns.base_asset[row] = fact.baseAsset;
+    columns.quote_asset[row] = fact.quoteAsset;
+    columns.tick_size[row] = parseScaled(fact.tickSize, slot.priceScale) ?? Number.NaN;
+    columns.step_size[row] = parseScaled(fact.stepSize, slot.quantityScale) ?? Number.NaN;
   }
 }
