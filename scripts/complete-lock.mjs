@@ -13,13 +13,21 @@ export function candidatePaths(path, name) {
   }
 }
 
-/** Optional dependencies that the lock names and has no entry for. */
+/**
+ * Optional dependencies that the lock names and has no entry for. An entry of another version does not count: then the
+ * missing one belongs one level nearer, as the copies for this platform do.
+ */
 export function missingOptional(lock) {
   const missing = [];
   for (const [path, entry] of Object.entries(lock.packages)) {
     for (const [name, version] of Object.entries(entry.optionalDependencies ?? {})) {
-      if (candidatePaths(path, name).some((candidate) => lock.packages[candidate] !== undefined)) continue;
-      missing.push({ path: `node_modules/${name}`, name, version, dev: entry.dev === true });
+      const candidates = candidatePaths(path, name);
+      const found = candidates.findIndex((candidate) => lock.packages[candidate] !== undefined);
+      const exact = /^\d/.test(version);
+      if (found >= 0 && (!exact || lock.packages[candidates[found]].version === version)) continue;
+      if (!exact || found === 0) throw new Error(`${path}: cannot place ${name}@${version}; run npm install again`);
+      const place = candidates[found < 0 ? candidates.length - 1 : found - 1];
+      missing.push({ path: place, name, version, dev: entry.dev === true });
     }
   }
   return missing;
@@ -48,7 +56,7 @@ export function completeLock(lock) {
     packages[path] = { version, ...(dev && { dev }), optional: true, ...platform };
   }
   const sorted = Object.fromEntries(Object.entries(packages).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
-  return { lock: { ...lock, packages: sorted }, added: added.map((one) => one.name) };
+  return { lock: { ...lock, packages: sorted }, added: added.map((one) => one.path.replace(/^node_modules\//, '')) };
 }
 
 if (process.argv[1] === join(root, 'scripts', 'complete-lock.mjs')) {

@@ -69,7 +69,10 @@ export function pinnedNodeProblem(node = pinnedNode, env = process.env) {
     }
     return 'Node 24 was not installed, because npm did not run the install script of the package `node`. Run:\n  npm rebuild node --ignore-scripts=false';
   }
-  const answer = spawnSync(node, ['-p', 'process.versions.node'], { encoding: 'utf8', shell: process.platform === 'win32' });
+  const answer = spawnSync(node, ['-p', 'process.versions.node'], {
+    encoding: 'utf8',
+    shell: process.platform === 'win32',
+  });
   const version = (answer.stdout ?? '').trim();
   if (answer.status === 0 && Number.parseInt(version, 10) >= minimumNodeMajor) return undefined;
   return `${relative(root, node)} is ${version === '' ? 'not runnable' : `Node ${version}`}; Tidemark needs Node ${minimumNodeMajor} or newer. Run:\n  npm rebuild node --ignore-scripts=false`;

@@ -36,9 +36,11 @@ function npm(args) {
   return cli !== undefined && /npm-cli\.js$/.test(cli) ? run(process.execPath, [cli, ...args]) : run('npm', args);
 }
 
+/** Ends the setup with words for the user and no stack trace. */
+class Refusal extends Error {}
+
 function refuse(message) {
-  say(message);
-  process.exit(1);
+  throw new Refusal(message);
 }
 
 function install() {
@@ -73,30 +75,41 @@ function installBrowser() {
     const packages = ['chromium', 'fonts-liberation'];
     const options = ['-y', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=300'];
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-    if (run('apt-get', ['-qq', 'update'], env) && run('apt-get', ['-qq', 'install', ...options, ...packages], env)) return;
+    if (run('apt-get', ['-qq', 'update'], env) && run('apt-get', ['-qq', 'install', ...options, ...packages], env))
+      return;
   }
   run(pinnedNode, [join('node_modules', 'playwright-core', 'cli.js'), 'install', 'chromium']);
 }
 
-const wanted = new Set(process.argv.slice(2));
-const unknown = [...wanted].filter((flag) => flag !== '--web' && flag !== '--browser');
-if (unknown.length > 0) refuse(`setup knows --web and --browser, not ${unknown.join(' ')}`);
+function setUp(wanted) {
+  const unknown = [...wanted].filter((flag) => flag !== '--web' && flag !== '--browser');
+  if (unknown.length > 0) refuse(`setup knows --web and --browser, not ${unknown.join(' ')}`);
 
-const waiting = (pid) => say(`Waiting for another setup of this folder${Number.isInteger(pid) ? ` (process ${pid})` : ''} …`);
+  const underLock = (work) =>
+    withSetupLock(root, work, (pid) => {
+      say(`Waiting for another setup of this folder${Number.isInteger(pid) ? ` (process ${pid})` : ''} …`);
+    });
 
-// Each need is looked at twice: once to be quick, once more under the lock, since another setup may have met it meanwhile.
-if (!isInstalled()) withSetupLock(root, () => isInstalled() || install(), waiting);
+  // Each need is looked at twice: once to be quick, once more under the lock, since another setup may have met it meanwhile.
+  if (!isInstalled()) underLock(() => isInstalled() || install());
+  const problem = pinnedNodeProblem();
+  if (problem !== undefined) refuse(problem);
 
-const problem = pinnedNodeProblem();
-if (problem !== undefined) refuse(problem);
+  if (wanted.has('--web') && !isWebBuilt()) underLock(() => isWebBuilt() || buildWeb());
 
-if (wanted.has('--web') && !isWebBuilt()) withSetupLock(root, () => isWebBuilt() || buildWeb(), waiting);
-
-if (wanted.has('--browser') && findChromium() === undefined) {
-  withSetupLock(root, () => findChromium() === undefined && installBrowser(), waiting);
-  if (findChromium() === undefined) {
+  if (wanted.has('--browser') && findChromium() === undefined) {
+    underLock(() => findChromium() === undefined && installBrowser());
+    if (findChromium() !== undefined) return;
     const advice = 'No Chromium could be had. Install one, or name it: TIDEMARK_CHROMIUM=/path/to/chromium npm test';
     if (process.env.CI === 'true') refuse(advice);
     say(`${advice}\nThe browser tests will be skipped.`);
   }
+}
+
+try {
+  setUp(new Set(process.argv.slice(2)));
+} catch (error) {
+  if (!(error instanceof Refusal)) throw error;
+  say(error.message);
+  process.exitCode = 1;
 }
