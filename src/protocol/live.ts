@@ -32,6 +32,8 @@ export type ClientMessage =
       readonly id: number;
       readonly channels: readonly string[] /** Last sequence seen per channel, to resume. */;
       readonly resume?: Readonly<Record<string, number>>;
+      /** The `hello` that those sequences came under; another server's never resume. */
+      readonly serverEpoch?: string;
     }
   | { readonly op: 'unsubscribe'; readonly id: number; readonly channels: readonly string[] }
   | { readonly op: 'ping'; readonly id: number };
@@ -40,6 +42,8 @@ export type ClientMessage =
 export type LivePayload =
   | { readonly kind: 'candles' /** Changed candles, ascending; whole rows. */; readonly candles: readonly CandleRow[] }
   | { readonly kind: 'trades' /** Ascending by id. */; readonly trades: readonly TradeRow[] }
+  /** On a trades channel: every trade sent so far up to this id now survives a power cut. */
+  | { readonly kind: 'synced'; readonly throughTradeId: number }
   | { readonly kind: 'book' /** The top of the book, whole: at most 10 a second. */; readonly book: BookView }
   | { readonly kind: 'gaps'; readonly gaps: readonly GapRow[]; readonly coverage: Coverage | null }
   | { readonly kind: 'status' /** Once a second: also the heartbeat. */; readonly status: StatusAnswer };
