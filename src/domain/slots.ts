@@ -45,6 +45,23 @@ export class Slots {
     return slot;
   }
 
+  /** A slot of exactly these scales, for rows read back; it does not become the instrument's newest unless it is the first. */
+  exactly(instrument: Instrument, priceScale: number, quantityScale: number): Slot {
+    const id = instrumentId(instrument);
+    const known = this.#current.get(id);
+    const slot: Slot = {
+      index: this.all.length,
+      instrumentIndex: known?.instrumentIndex ?? this.#instrumentCount++,
+      instrument: known?.instrument ?? instrument,
+      id,
+      priceScale,
+      quantityScale,
+    };
+    this.all.push(slot);
+    if (known === undefined) this.#current.set(id, slot);
+    return slot;
+  }
+
   get(index: number): Slot {
     return this.all[index]!;
   }

@@ -1,6 +1,6 @@
 import type { Batch } from '../domain/batch.ts';
 import { Decoded } from '../domain/decoded.ts';
-import type { Gap } from '../domain/gap.ts';
+import type { Gap } from '../ledger/gap.ts';
 import type { Instrument, StreamKind } from '../domain/instrument.ts';
 import type { Interval } from '../domain/interval.ts';
 import { minuteUs, secondUs } from '../domain/interval.ts';
@@ -56,6 +56,8 @@ export class Derivation {
   lastPulseAtUs = 0;
   /** Receive time of the newest record, µs: decides commit boundaries. */
   recordedAtUs = 0;
+  /** How far the venue's clock is ahead of ours by the last REST `time` answer, µs; undefined before the first. */
+  venueOffsetUs: number | undefined;
   frameCount = 0;
   findingCount = 0;
   live: LiveListener | undefined;
@@ -180,6 +182,9 @@ export class Derivation {
     decoded.record.market = head.request.market;
     decoded.record.origin = 'rest';
     this.source.decodeResponse(head.request, head.status, body, decoded);
+    if (head.request.purpose === 'time' && head.status === 200) {
+      this.venueOffsetUs = decoded.serverTimeUs - (head.requestedAtUs + record.receivedAtUs) / 2;
+    }
     const rows = head.request.purpose === 'trades-by-id' ? decoded.trades.length : decoded.aggTrades.length;
     const lastId =
       rows === 0

@@ -16,6 +16,8 @@ const purposeRank: Record<RestPurpose, number> = {
   klines: 6,
 };
 
+/** Their keys name the period they are for, so one answer is enough. */
+const onceAnswered: ReadonlySet<RestPurpose> = new Set(['time', 'exchange-info']);
 const minuteMs = 60_000;
 const retryDelayMsMin = 500;
 const retryDelayMsMax = 60_000;
@@ -159,7 +161,11 @@ export class Governor {
   }
 
   #judge(request: RestRequest, key: string, status: number, headers: Readonly<Record<string, string>>): void {
-    if (status === 200) return this.#cool(key, false);
+    if (status === 200) {
+      if (onceAnswered.has(request.purpose)) this.#cooling.set(key, { untilMs: Number.POSITIVE_INFINITY, failures: 0 });
+      else this.#cool(key, false);
+      return;
+    }
     if (status === 429 || status === 418) {
       const retryAfterS = Number(headers['retry-after']);
       const waitMs = (Number.isFinite(retryAfterS) && retryAfterS > 0 ? retryAfterS : 60) * 1000;

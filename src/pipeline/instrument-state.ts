@@ -1,7 +1,7 @@
 import { OrderBook } from '../book/order-book.ts';
 import { CandleBuilder } from '../candles/candle-builder.ts';
 import type { Instrument } from '../domain/instrument.ts';
-import type { Gap } from '../domain/gap.ts';
+import type { Gap } from '../ledger/gap.ts';
 import type { Interval } from '../domain/interval.ts';
 import { DepthLedger } from '../ledger/depth-ledger.ts';
 import { IdLedger } from '../ledger/id-ledger.ts';

@@ -1,0 +1,165 @@
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { parse as parseYaml } from 'yaml';
+import { z } from 'zod';
+import { TidemarkError } from '../domain/error.ts';
+import { parseInstrumentId, streamKinds } from '../domain/instrument.ts';
+import { intervals } from '../domain/interval.ts';
+import { nearestWord } from '../domain/nearest-word.ts';
+import { dataKinds } from '../domain/state.ts';
+
+const hostList = z.array(z.url({ protocol: /^(wss?|https?)$/ })).min(1);
+const marketHosts = z.strictObject({ spot: hostList.optional(), usdm: hostList.optional() });
+
+/** Every setting, with its default. `docs/configuration.md` is this table in words. */
+export const configSchema = z.strictObject({
+  dataDir: z.string().min(1).default('data'),
+  dataKind: z.enum(dataKinds).default('live'),
+  instruments: z
+    .array(z.string())
+    .min(1)
+    .max(1000)
+    .default(['binance:spot:BTCUSDT', 'binance:spot:ETHUSDT', 'binance:spot:SOLUSDT']),
+  streams: z
+    .array(z.enum(streamKinds))
+    .min(1)
+    .default(['trade', 'depth', 'book-ticker', 'ticker', 'kline']),
+  klineIntervals: z.array(z.enum(intervals)).default(['1m']),
+  server: z
+    .strictObject({
+      host: z.string().default('127.0.0.1'),
+      port: z.int().min(0).max(65_535).default(8787),
+      /** Needed to listen on an address that is not loopback: there is no login yet. */
+      allowRemote: z.boolean().default(false),
+    })
+    .prefault({}),
+  journal: z
+    .strictObject({
+      syncIntervalMs: z.int().min(1).max(1000).default(10),
+      segmentMaxBytes: z.int().min(65_536).default(256 * 1024 * 1024),
+    })
+    .prefault({}),
+  lake: z
+    .strictObject({
+      commitSeconds: z.number().min(1).max(60).default(20),
+      maxPendingRows: z.int().min(1000).default(500_000),
+    })
+    .prefault({}),
+  /** Where the venue is reached; the default is the venue itself. */
+  venue: z
+    .strictObject({ streams: marketHosts.optional(), rest: marketHosts.optional(), certificateAuthority: z.string().optional() })
+    .prefault({}),
+  log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') }).prefault({}),
+});
+
+export type Config = z.infer<typeof configSchema>;
+
+/** Settings and where each came from. */
+export interface LoadedConfig {
+  readonly config: Config;
+  /** Dotted key → `default`, `file` or the environment variable's name. */
+  readonly origin: Readonly<Record<string, string>>;
+  readonly file: string | undefined;
+}
+
+/** Read by tests only; everything else that begins with TIDEMARK_ must be a setting. */
+const testVariables = new Set(['TIDEMARK_RECORDINGS', 'TIDEMARK_SCREENSHOTS', 'TIDEMARK_CHILD', 'TIDEMARK_CONFIG']);
+
+/**
+ * Defaults, then the YAML file, then `TIDEMARK_*` variables (`TIDEMARK_SERVER_PORT=9000`; lists are comma-separated). An
+ * unknown key is refused with the nearest known one.
+ */
+export function loadConfig(options: { file?: string | undefined; env: Record<string, string | undefined>; cwd: string }): LoadedConfig {
+  const named = options.file ?? options.env['TIDEMARK_CONFIG'];
+  const file = path.resolve(options.cwd, named ?? 'tidemark.yaml');
+  const origin: Record<string, string> = {};
+  let settings: Record<string, unknown> = {};
+  const hasFile = existsSync(file);
+  if (named !== undefined && !hasFile) throw refused(`file ${file}`, 'it does not exist', 'check the path');
+  if (hasFile) {
+    settings = readYaml(file);
+    for (const key of leafKeys(settings)) origin[key] = 'file';
+  }
+  const known = leafKeys(configSchema.parse({}) as Record<string, unknown>).concat(optionalKeys);
+  const byVariable = new Map(known.map((key) => [`TIDEMARK_${key.replace(/([A-Z])/g, '_$1').replaceAll('.', '_').toUpperCase()}`, key]));
+  for (const [variable, text] of Object.entries(options.env)) {
+    if (!variable.startsWith('TIDEMARK_') || testVariables.has(variable) || text === undefined) continue;
+    const key = byVariable.get(variable);
+    if (key === undefined) throw unknownKey(`environment variable ${variable}`, variable, [...byVariable.keys()]);
+    setKey(settings, key, text);
+    origin[key] = variable;
+  }
+  const parsed = configSchema.safeParse(settings);
+  if (!parsed.success) throw explain(parsed.error, hasFile ? file : 'the environment', known);
+  for (const id of parsed.data.instruments) parseInstrumentId(id);
+  for (const key of known) origin[key] ??= 'default';
+  return { config: parsed.data, origin, file: hasFile ? file : undefined };
+}
+
+const optionalKeys = ['venue.streams.spot', 'venue.streams.usdm', 'venue.rest.spot', 'venue.rest.usdm', 'venue.certificateAuthority'];
+
+function readYaml(file: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = parseYaml(readFileSync(file, 'utf8'), { uniqueKeys: true });
+  } catch (error) {
+    throw refused(`file ${file}`, error instanceof Error ? error.message : String(error), 'mend the YAML');
+  }
+  if (value === null || value === undefined) return {};
+  if (typeof value !== 'object' || Array.isArray(value)) throw refused(`file ${file}`, 'it is not a map of settings', 'see docs/configuration.md');
+  return value as Record<string, unknown>;
+}
+
+function leafKeys(settings: Record<string, unknown>, prefix = ''): string[] {
+  return Object.entries(settings).flatMap(([name, value]) =>
+    value !== null && typeof value === 'object' && !Array.isArray(value)
+      ? leafKeys(value as Record<string, unknown>, `${prefix}${name}.`)
+      : [`${prefix}${name}`],
+  );
+}
+
+function setKey(settings: Record<string, unknown>, key: string, text: string): void {
+  const parts = key.split('.');
+  let at = settings;
+  for (const part of parts.slice(0, -1)) {
+    if (typeof at[part] !== 'object' || at[part] === null) at[part] = {};
+    at = at[part] as Record<string, unknown>;
+  }
+  const schema = shapeAt(parts);
+  const name = parts[parts.length - 1]!;
+  if (schema instanceof z.ZodArray) at[name] = text.split(',').map((item) => item.trim());
+  else if (schema instanceof z.ZodBoolean) at[name] = text === 'true' ? true : text === 'false' ? false : text;
+  else if (schema instanceof z.ZodNumber) at[name] = text.trim() === '' ? text : Number(text);
+  else at[name] = text;
+}
+
+function shapeAt(parts: readonly string[]): unknown {
+  let schema: unknown = configSchema;
+  for (const part of parts) schema = unwrapped((unwrapped(schema) as z.ZodObject).shape[part]);
+  return unwrapped(schema);
+}
+
+function unwrapped(schema: unknown): unknown {
+  let at = schema;
+  while (at instanceof z.ZodDefault || at instanceof z.ZodPrefault || at instanceof z.ZodOptional) at = at.unwrap();
+  return at;
+}
+
+function explain(error: z.ZodError, where: string, known: readonly string[]): TidemarkError {
+  const issue = error.issues[0]!;
+  const at = issue.path.join('.');
+  if (issue.code === 'unrecognized_keys') {
+    const key = [...issue.path, issue.keys[0]].join('.');
+    return unknownKey(`setting ${key} in ${where}`, key, known);
+  }
+  return refused(`setting ${at || '(top)'} in ${where}`, issue.message, `run "tidemark config show" for what is allowed`);
+}
+
+function unknownKey(what: string, key: string, known: readonly string[]): TidemarkError {
+  const nearest = nearestWord(key, known);
+  return refused(what, 'there is no such setting', nearest === undefined ? 'see docs/configuration.md' : `did you mean ${nearest}?`);
+}
+
+function refused(what: string, why: string, now: string): TidemarkError {
+  return new TidemarkError('config-invalid', { doing: 'use', what, why, now });
+}

@@ -1,0 +1,116 @@
+import type { JournalPosition, JournalReader } from '../ports/journal.ts';
+import type { Derivation } from './derivation.ts';
+
+const blockBytes = 256 * 1024;
+const waitMs = 200;
+
+export interface FollowerHooks {
+  /** After each block, before the next: commits may wait here for the disk. */
+  afterBlock(): Promise<void>;
+  /** Everything processed so far survives a power cut. */
+  synced(): void;
+}
+
+/** Reads every journal in turn and feeds the derivation, from the positions of the last commit on. */
+export class Follower {
+  readonly #readers: JournalReader[];
+  readonly #derivation: Derivation;
+  readonly #positions = new Map<string, JournalPosition>();
+  readonly #syncedEnds = new Map<string, JournalPosition>();
+  #stopped = false;
+  #wake: (() => void) | undefined;
+  /** Bytes known to be written and not processed, by writer. */
+  readonly behindBytes = new Map<string, number>();
+
+  constructor(readers: readonly JournalReader[], derivation: Derivation, positions: readonly JournalPosition[]) {
+    this.#readers = [...readers];
+    this.#derivation = derivation;
+    for (const position of positions) this.#positions.set(position.writer, position);
+  }
+
+  /** Next record to process, by journal. */
+  get positions(): JournalPosition[] {
+    return [...this.#positions.values()];
+  }
+
+  /** Runs until `stop`, or until every journal is read to its synced end when `once`. */
+  async run(hooks: FollowerHooks, once = false): Promise<void> {
+    for (const reader of this.#readers) {
+      if (!this.#positions.has(reader.writer)) this.#positions.set(reader.writer, await reader.start());
+    }
+    let isSynced = true;
+    while (!this.#stopped) {
+      let processed = false;
+      for (const reader of this.#readers) {
+        const block = await reader.read(this.#positions.get(reader.writer)!, blockBytes);
+        if (block === undefined) continue;
+        if (once && !block.isSynced && !(await this.#reaches(reader, block.to))) continue;
+        this.#derivation.process(block);
+        this.#positions.set(reader.writer, block.to);
+        if (!block.isSynced) isSynced = false;
+        else if (isSynced) hooks.synced();
+        processed = true;
+        await hooks.afterBlock();
+      }
+      if (!isSynced && (await this.isSynced())) {
+        isSynced = true;
+        hooks.synced();
+      }
+      if (processed) continue;
+      if (once) return;
+      await this.#waitForMore(isSynced);
+    }
+  }
+
+  /** Whether all that was processed survives a power cut. */
+  async isSynced(): Promise<boolean> {
+    for (const reader of this.#readers) {
+      const at = this.#positions.get(reader.writer);
+      if (at !== undefined && !(await this.#reaches(reader, at))) return false;
+    }
+    return true;
+  }
+
+  /** Waits until all that was processed is synced. */
+  async untilSynced(): Promise<void> {
+    while (!this.#stopped && !(await this.isSynced())) await this.#waitForMore(false);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#wake?.();
+  }
+
+  async #reaches(reader: JournalReader, position: JournalPosition): Promise<boolean> {
+    let end = this.#syncedEnds.get(reader.writer);
+    if (end === undefined || !isAtOrAfter(end, position)) {
+      end = await reader.syncedEnd();
+      this.#syncedEnds.set(reader.writer, end);
+    }
+    return isAtOrAfter(end, position);
+  }
+
+  /** One waiter a reader stays registered across calls, so that waiting for the first leaves none behind. */
+  readonly #waits = new Map<JournalReader, Promise<void>>();
+
+  async #waitForMore(isSynced: boolean): Promise<void> {
+    const waits = this.#readers.map((reader) => {
+      let wait = this.#waits.get(reader);
+      if (wait === undefined) {
+        wait = reader.wait(isSynced ? waitMs : 5).finally(() => this.#waits.delete(reader));
+        this.#waits.set(reader, wait);
+      }
+      return wait;
+    });
+    await Promise.race([
+      ...waits,
+      new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      }),
+    ]);
+  }
+}
+
+function isAtOrAfter(a: JournalPosition, b: JournalPosition): boolean {
+  return a.segment > b.segment || (a.segment === b.segment && a.offset >= b.offset);
+}
