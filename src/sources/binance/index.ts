@@ -1,0 +1,22 @@
+import type { Source } from '../../ports/source.ts';
+import { subscribeMessage } from './control.ts';
+import { decodeByParse } from './decode.ts';
+import { usedWeightHeader, weightPerMinute } from './limits.ts';
+import { makePlan } from './plan.ts';
+import { requests } from './requests.ts';
+import { decodeResponse } from './responses.ts';
+
+export { liveHosts, publicDataHosts } from './plan.ts';
+
+/** Binance's market data: spot and USD-M. */
+export function createBinanceSource(): Source {
+  return {
+    venue: 'binance',
+    plan: makePlan,
+    subscribeMessage,
+    requests,
+    restLimits: (market) => ({ weightPerMinute: weightPerMinute[market], usedWeightHeader }),
+    decodeFrame: decodeByParse,
+    decodeResponse,
+  };
+}
