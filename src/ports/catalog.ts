@@ -28,7 +28,7 @@ export interface CatalogState {
 export interface CatalogChange {
   readonly addFiles: readonly DataFile[];
   readonly removeFiles: readonly string[];
-  /** Given by commits of new data; a compaction leaves positions and checkpoint as they are. */
+  /** Given by commits of new data, a position for each journal read; other journals' positions, and those of a compaction, stay. */
   readonly positions?: readonly JournalPosition[];
   readonly checkpoint?: string;
 }
@@ -40,7 +40,15 @@ export interface Catalog {
   state(version?: number): Promise<CatalogState>;
   /** All of the change or nothing; the new version. Fails with `fence-lost` when a newer writer took over. */
   commit(fence: number, change: CatalogChange): Promise<number>;
+  /** The newest writer's fence, to see whether a turn is still ours. */
+  currentFence(): Promise<number>;
   /** Files that no version since `beforeVersion` names. */
   superseded(beforeVersion: number): Promise<readonly string[]>;
+  /** Checkpoint blobs that a version from `version` on names. */
+  checkpointsSince(version: number): Promise<readonly string[]>;
+  /** Every file that any kept version names. */
+  fileNames(): Promise<readonly string[]>;
+  /** Drops the record of versions before `beforeVersion`, after their superseded files were removed. */
+  forget(fence: number, beforeVersion: number): Promise<void>;
   close(): Promise<void>;
 }

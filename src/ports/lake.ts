@@ -15,7 +15,7 @@ export interface LakeState extends CatalogState {
   readonly checkpointBytes: Uint8Array | undefined;
 }
 
-/** A stored candle row, scale-free: decimals as text, times in µs. */
+/** Content of one table, symbol and day, independent of files, receive times and our decisions. */
 export interface ContentHash {
   readonly table: string;
   readonly market: string;
@@ -24,6 +24,35 @@ export interface ContentHash {
   readonly rows: number;
   /** SHA-256 over the content columns of the sorted rows, hex. */
   readonly sha256: string;
+}
+
+/** Rows of one symbol, in the table's order or, with `newestFirst`, the other way round. */
+export interface LakeQuery {
+  readonly table: string;
+  readonly market: string;
+  readonly symbol: string;
+  /** Range of the table's time column, [fromUs, toUs). */
+  readonly fromUs?: number;
+  readonly toUs?: number;
+  /** Only rows of this interval, in tables that have one. */
+  readonly interval?: string;
+  /** Only rows whose `idColumn` is below `beforeId`. */
+  readonly idColumn?: string;
+  readonly beforeId?: number;
+  readonly limit?: number;
+  readonly newestFirst?: boolean;
+}
+
+/** Rows read back. Each row's slot says its scales: 8 where the value fits there, else fewer, always exact. */
+export interface LakeRows {
+  readonly batch: Batch;
+  readonly slots: Slots;
+}
+
+/** Files of some tables at one catalog version, as a `Warehouse` takes them. They stay until `keptVersions` later ones exist. */
+export interface LakeFiles {
+  readonly catalogVersion: number;
+  readonly files: Readonly<Record<string, readonly string[]>>;
 }
 
 /** Batches in, immutable Parquet files out; rows, offsets and checkpoint become visible in one transaction. */
@@ -37,6 +66,11 @@ export interface Lake {
   sweep(): Promise<number>;
   /** Writes the rows as one Parquet file of the table's layout outside the catalog: the tail that queries read beside it. */
   writeTail(batch: Batch, slots: Slots, localPath: string): Promise<void>;
+  /** Committed rows of one symbol. */
+  read(query: LakeQuery): Promise<LakeRows>;
+  /** Local paths of the committed files of these tables. */
+  files(tables: readonly string[]): Promise<LakeFiles>;
+  /** Fails with `duplicate-rows` when a row identity is there twice. */
   contentHashes(tables: readonly string[]): Promise<readonly ContentHash[]>;
   close(): Promise<void>;
 }

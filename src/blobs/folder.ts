@@ -1,0 +1,201 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { copyFile, lstat, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join, resolve, sep } from 'node:path';
+import { TidemarkError } from '../domain/error.ts';
+import type { BlobStore } from '../ports/blob-store.ts';
+
+/** Files being written; never listed, and removed when the store is opened again. */
+const incomingFolder = '.incoming';
+
+/** Blobs as files below `folder`. A blob is written under another name, synced, renamed, and its folder synced. */
+export function openFolderBlobs(folder: string): BlobStore {
+  return new FolderBlobs(resolve(folder));
+}
+
+class FolderBlobs implements BlobStore {
+  readonly #root: string;
+  /** Folders known to exist with their entry in the parent synced. */
+  readonly #synced = new Set<string>();
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  async put(name: string, bytes: Uint8Array): Promise<void> {
+    const target = this.#path(name);
+    if (await this.#holdsSame(target, name, () => Promise.resolve(sha256(bytes)), bytes.byteLength)) return;
+    const incoming = await this.#incoming();
+    try {
+      const file = await open(incoming, 'wx');
+      try {
+        await file.writeFile(bytes);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await this.#publish(incoming, target);
+    } catch (error) {
+      await rm(incoming, { force: true }).catch(() => undefined);
+      throw writeError(name, error);
+    }
+  }
+
+  async putFile(name: string, localPath: string): Promise<void> {
+    const target = this.#path(name);
+    const { size } = await stat(localPath);
+    if (await this.#holdsSame(target, name, () => sha256OfFile(localPath), size)) {
+      await rm(localPath, { force: true });
+      return;
+    }
+    const incoming = await this.#incoming();
+    try {
+      // A rename does not cross file systems; then the bytes are copied before they are synced.
+      await rename(localPath, incoming).catch(async (error: NodeJS.ErrnoException) => {
+        if (error.code !== 'EXDEV') throw error;
+        await copyFile(localPath, incoming);
+        await rm(localPath, { force: true });
+      });
+      await syncPath(incoming);
+      await this.#publish(incoming, target);
+    } catch (error) {
+      await rm(incoming, { force: true }).catch(() => undefined);
+      throw writeError(name, error);
+    }
+  }
+
+  async get(name: string): Promise<Uint8Array> {
+    try {
+      return await readFile(this.#path(name));
+    } catch (error) {
+      throw missingError(name, error);
+    }
+  }
+
+  async localPath(name: string): Promise<string> {
+    const path = this.#path(name);
+    await stat(path).catch((error) => {
+      throw missingError(name, error);
+    });
+    return path;
+  }
+
+  async *list(prefix: string): AsyncIterable<{ name: string; bytes: number }> {
+    // Walk from the deepest folder that the prefix names in full.
+    const base = prefix.includes('/') ? prefix.slice(0, prefix.lastIndexOf('/')) : '';
+    if (base !== '') this.#path(base);
+    for await (const blob of this.#walk(base)) if (blob.name.startsWith(prefix)) yield blob;
+  }
+
+  async remove(name: string): Promise<void> {
+    await rm(this.#path(name), { force: true });
+  }
+
+  async *#walk(relative: string): AsyncIterable<{ name: string; bytes: number }> {
+    const folder = relative === '' ? this.#root : join(this.#root, ...relative.split('/'));
+    const entries = await readdir(folder, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return [];
+      throw error;
+    });
+    entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+    for (const entry of entries) {
+      const name = relative === '' ? entry.name : `${relative}/${entry.name}`;
+      if (entry.name === incomingFolder && relative === '') continue;
+      if (entry.isDirectory()) yield* this.#walk(name);
+      else if (entry.isFile()) {
+        const found = await lstat(join(folder, entry.name)).catch(() => undefined);
+        if (found !== undefined) yield { name, bytes: found.size };
+      }
+    }
+  }
+
+  /** The path of a name; names can not leave the folder. */
+  #path(name: string): string {
+    const parts = name.split('/');
+    const isPlain = parts.every((part) => /^[A-Za-z0-9_=.-]+$/.test(part) && part !== '.' && part !== '..');
+    if (!isPlain || parts[0] === incomingFolder || name.length > 512) {
+      throw new TidemarkError('bad-blob-name', {
+        doing: 'use the blob name',
+        what: JSON.stringify(name.slice(0, 100)),
+        why: 'names are letters, digits and _ = . - in parts joined by /',
+      });
+    }
+    return join(this.#root, ...parts);
+  }
+
+  async #incoming(): Promise<string> {
+    const folder = join(this.#root, incomingFolder);
+    await mkdir(folder, { recursive: true });
+    return join(folder, randomUUID());
+  }
+
+  async #holdsSame(target: string, name: string, hash: () => Promise<string>, bytes: number): Promise<boolean> {
+    const existing = await stat(target).catch(() => undefined);
+    if (existing === undefined) return false;
+    if (existing.size === bytes && (await sha256OfFile(target)) === (await hash())) return true;
+    throw new TidemarkError('blob-conflict', {
+      doing: 'write the blob',
+      what: name,
+      why: 'it exists with other bytes',
+    });
+  }
+
+  async #publish(incoming: string, target: string): Promise<void> {
+    const folder = dirname(target);
+    await this.#makeFolder(folder);
+    await rename(incoming, target);
+    await syncPath(folder);
+  }
+
+  async #makeFolder(folder: string): Promise<void> {
+    if (this.#synced.has(folder)) {
+      // Somebody may have tidied empty folders away since.
+      if ((await stat(folder).catch(() => undefined)) !== undefined) return;
+    }
+    await mkdir(folder, { recursive: true });
+    for (let at = folder; at.startsWith(this.#root + sep); at = dirname(at)) await syncPath(dirname(at));
+    this.#synced.add(folder);
+  }
+}
+
+async function syncPath(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+async function sha256OfFile(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
+  return hash.digest('hex');
+}
+
+function missingError(name: string, cause: unknown): TidemarkError {
+  const isMissing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
+  return new TidemarkError(isMissing ? 'blob-missing' : 'blob-unreadable', {
+    doing: 'read the blob',
+    what: name,
+    why: isMissing ? 'there is none' : String((cause as NodeJS.ErrnoException).code ?? cause),
+    cause,
+  });
+}
+
+function writeError(name: string, cause: unknown): TidemarkError {
+  if (cause instanceof TidemarkError) return cause;
+  const code = (cause as NodeJS.ErrnoException).code;
+  const isFull = code === 'ENOSPC' || code === 'EDQUOT';
+  return new TidemarkError(isFull ? 'disk-full' : 'blob-unwritable', {
+    doing: 'write the blob',
+    what: name,
+    why: isFull ? 'the disk is full' : String(code ?? cause),
+    ...(isFull ? { now: 'free space on it; nothing was made visible', retry: 'later' as const } : {}),
+    cause,
+  });
+}

@@ -1,0 +1,258 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { TidemarkError } from '../domain/error.ts';
+import type { Catalog, CatalogChange, CatalogState, DataFile } from '../ports/catalog.ts';
+import type { JournalPosition } from '../ports/journal.ts';
+
+const schemaVersion = 1;
+
+const schema = `
+CREATE TABLE turn (one INTEGER PRIMARY KEY CHECK (one = 1), fence INTEGER NOT NULL) STRICT;
+INSERT INTO turn VALUES (1, 0);
+CREATE TABLE versions (
+  version INTEGER PRIMARY KEY, fence INTEGER NOT NULL, positions TEXT NOT NULL, checkpoint TEXT
+) STRICT;
+INSERT INTO versions VALUES (0, 0, '[]', NULL);
+CREATE TABLE files (
+  name TEXT NOT NULL, table_name TEXT NOT NULL, market TEXT NOT NULL, date TEXT NOT NULL, level TEXT NOT NULL,
+  row_count INTEGER NOT NULL, bytes INTEGER NOT NULL, min_time_us INTEGER NOT NULL, max_time_us INTEGER NOT NULL,
+  sha256 TEXT NOT NULL, added_version INTEGER NOT NULL, removed_version INTEGER,
+  PRIMARY KEY (name, added_version)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX live_files ON files (name) WHERE removed_version IS NULL;
+CREATE INDEX removed_files ON files (removed_version) WHERE removed_version IS NOT NULL;
+`;
+
+/** The catalog in one SQLite file. A commit is one transaction, synced before it returns. */
+export async function openSqliteCatalog(path: string): Promise<Catalog> {
+  mkdirSync(dirname(path), { recursive: true });
+  let database: DatabaseSync;
+  try {
+    database = new DatabaseSync(path, { timeout: 5000 });
+    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;');
+  } catch (cause) {
+    throw new TidemarkError('catalog-unreadable', { doing: 'open the catalog', why: reasonOf(cause), cause });
+  }
+  inTransaction(database, () => {
+    const { user_version: found } = database.prepare('PRAGMA user_version').get() as { user_version: number };
+    if (found === schemaVersion) return;
+    if (found !== 0) {
+      throw new TidemarkError('catalog-too-new', {
+        doing: 'open the catalog',
+        why: `its format is ${found}, this program knows ${schemaVersion}`,
+        now: 'use the program that wrote it, or a newer one',
+      });
+    }
+    database.exec(schema);
+    database.exec(`PRAGMA user_version = ${schemaVersion}`);
+  });
+  return new SqliteCatalog(database);
+}
+
+class SqliteCatalog implements Catalog {
+  readonly #database: DatabaseSync;
+  #isClosed = false;
+
+  constructor(database: DatabaseSync) {
+    this.#database = database;
+  }
+
+  async takeFence(): Promise<number> {
+    return inTransaction(this.#database, () => {
+      this.#database.exec('UPDATE turn SET fence = fence + 1');
+      return this.#fence();
+    });
+  }
+
+  async currentFence(): Promise<number> {
+    return this.#fence();
+  }
+
+  async state(version?: number): Promise<CatalogState> {
+    // One transaction, so that another process's commit cannot come between the two reads.
+    return inTransaction(
+      this.#database,
+      () => {
+        const row = this.#database
+          .prepare(
+            version === undefined
+              ? 'SELECT * FROM versions ORDER BY version DESC LIMIT 1'
+              : 'SELECT * FROM versions WHERE version = ?',
+          )
+          .get(...(version === undefined ? [] : [version])) as VersionRow | undefined;
+        if (row === undefined) {
+          throw new TidemarkError('no-such-version', { doing: 'read the catalog', what: `version ${version}` });
+        }
+        const files = this.#database
+          .prepare(
+            `SELECT * FROM files WHERE added_version <= ?1 AND (removed_version IS NULL OR removed_version > ?1)
+             ORDER BY table_name, market, date, min_time_us, name`,
+          )
+          .all(row.version) as unknown as FileRow[];
+        return {
+          version: row.version,
+          positions: JSON.parse(row.positions) as JournalPosition[],
+          checkpoint: row.checkpoint ?? undefined,
+          files: files.map(dataFile),
+        };
+      },
+      'DEFERRED',
+    );
+  }
+
+  async commit(fence: number, change: CatalogChange): Promise<number> {
+    return inTransaction(this.#database, () => {
+      const current = this.#fence();
+      if (current !== fence) {
+        throw new TidemarkError('fence-lost', {
+          doing: 'commit to the catalog',
+          why: `another writer took over (fence ${current}, ours ${fence})`,
+          now: 'stop this writer; the other one continues where it left off',
+        });
+      }
+      const last = this.#database
+        .prepare('SELECT * FROM versions ORDER BY version DESC LIMIT 1')
+        .get() as unknown as VersionRow;
+      const version = last.version + 1;
+      const remove = this.#database.prepare(
+        'UPDATE files SET removed_version = ? WHERE name = ? AND removed_version IS NULL',
+      );
+      for (const name of change.removeFiles) {
+        if (remove.run(version, name).changes !== 1) {
+          throw new TidemarkError('catalog-conflict', {
+            doing: 'replace the file',
+            what: name,
+            why: 'the newest version does not hold it',
+          });
+        }
+      }
+      const add = this.#database.prepare('INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)');
+      for (const file of change.addFiles) {
+        try {
+          add.run(
+            file.name, file.table, file.market, file.date, file.level, file.rows, file.bytes,
+            file.minTimeUs, file.maxTimeUs, file.sha256, version,
+          ); // biome-ignore format: in the order of the columns
+        } catch (cause) {
+          throw new TidemarkError('catalog-conflict', {
+            doing: 'add the file',
+            what: file.name,
+            why: 'the newest version holds it already: these rows were committed before',
+            cause,
+          });
+        }
+      }
+      const positions =
+        change.positions === undefined ? last.positions : mergedPositions(last.positions, change.positions);
+      this.#database
+        .prepare('INSERT INTO versions VALUES (?, ?, ?, ?)')
+        .run(version, fence, positions, change.checkpoint ?? last.checkpoint);
+      return version;
+    });
+  }
+
+  async superseded(beforeVersion: number): Promise<readonly string[]> {
+    const rows = this.#database
+      .prepare(
+        `SELECT DISTINCT name FROM files WHERE removed_version <= ?1 AND name NOT IN
+           (SELECT name FROM files WHERE removed_version IS NULL OR removed_version > ?1) ORDER BY name`,
+      )
+      .all(beforeVersion) as { name: string }[];
+    return rows.map((row) => row.name);
+  }
+
+  async checkpointsSince(version: number): Promise<readonly string[]> {
+    const rows = this.#database
+      .prepare('SELECT DISTINCT checkpoint FROM versions WHERE version >= ? AND checkpoint IS NOT NULL')
+      .all(version) as { checkpoint: string }[];
+    return rows.map((row) => row.checkpoint);
+  }
+
+  async fileNames(): Promise<readonly string[]> {
+    const rows = this.#database.prepare('SELECT DISTINCT name FROM files').all() as { name: string }[];
+    return rows.map((row) => row.name);
+  }
+
+  async forget(fence: number, beforeVersion: number): Promise<void> {
+    inTransaction(this.#database, () => {
+      if (this.#fence() !== fence) return;
+      this.#database.prepare('DELETE FROM files WHERE removed_version <= ?').run(beforeVersion);
+      this.#database.prepare('DELETE FROM versions WHERE version < ?').run(beforeVersion);
+    });
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#database.close();
+  }
+
+  #fence(): number {
+    return (this.#database.prepare('SELECT fence FROM turn').get() as { fence: number }).fence;
+  }
+}
+
+interface VersionRow {
+  version: number;
+  positions: string;
+  checkpoint: string | null;
+}
+
+interface FileRow {
+  name: string;
+  table_name: string;
+  market: string;
+  date: string;
+  level: DataFile['level'];
+  row_count: number;
+  bytes: number;
+  min_time_us: number;
+  max_time_us: number;
+  sha256: string;
+}
+
+function dataFile(row: FileRow): DataFile {
+  return {
+    name: row.name,
+    table: row.table_name,
+    market: row.market,
+    date: row.date,
+    level: row.level,
+    rows: row.row_count,
+    bytes: row.bytes,
+    minTimeUs: row.min_time_us,
+    maxTimeUs: row.max_time_us,
+    sha256: row.sha256,
+  };
+}
+
+/** A commit names the journals that it read; the positions of the others stay. */
+function mergedPositions(known: string, changed: readonly JournalPosition[]): string {
+  const positions = new Map((JSON.parse(known) as JournalPosition[]).map((position) => [position.writer, position]));
+  for (const position of changed) positions.set(position.writer, position);
+  return JSON.stringify([...positions.values()].sort((a, b) => (a.writer < b.writer ? -1 : 1)));
+}
+
+function inTransaction<T>(database: DatabaseSync, work: () => T, mode: 'IMMEDIATE' | 'DEFERRED' = 'IMMEDIATE'): T {
+  try {
+    database.exec(`BEGIN ${mode}`);
+    const result = work();
+    database.exec('COMMIT');
+    return result;
+  } catch (cause) {
+    if (database.isOpen && database.isTransaction) database.exec('ROLLBACK');
+    if (cause instanceof TidemarkError) throw cause;
+    const isFull = (cause as { errcode?: number }).errcode === 13;
+    throw new TidemarkError(isFull ? 'disk-full' : 'catalog-failed', {
+      doing: 'change the catalog',
+      why: reasonOf(cause),
+      retry: 'later',
+      cause,
+    });
+  }
+}
+
+function reasonOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}

@@ -1,0 +1,369 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import type { Batch } from '../domain/batch.ts';
+import { assert, TidemarkError } from '../domain/error.ts';
+import type { Slots } from '../domain/slots.ts';
+import type { TableSpec } from '../domain/table.ts';
+import { sqlName, sqlText } from '../domain/table-sql.ts';
+import { tableNamed } from '../domain/tables/index.ts';
+import type { BlobStore } from '../ports/blob-store.ts';
+import type { Catalog, CatalogChange, DataFile } from '../ports/catalog.ts';
+import type { ContentHash, Lake, LakeCommit, LakeFiles, LakeQuery, LakeRows, LakeState } from '../ports/lake.ts';
+import { compactPartition, nextCompaction } from './compaction.ts';
+import { contentHashes, refuseTwins } from './content-hash.ts';
+import { describeParquet, identityList, parquetRelation, type WrittenFile, writeParquet } from './parquet-files.ts';
+import { readRows } from './read-rows.ts';
+import { rowsOf, SqlSession, sqlError } from './sql-session.ts';
+import { ownRows, stageBatch, stageSlots } from './staging.ts';
+import { Turns } from './turns.ts';
+
+export interface ParquetLakeOptions {
+  readonly catalog: Catalog;
+  readonly blobs: BlobStore;
+  /** A folder of this lake alone, for files being written; on the file system of the blobs, so that they move. Emptied at open. */
+  readonly scratchFolder: string;
+  readonly threads?: number;
+  readonly memoryMb?: number;
+  /** Versions whose files stay readable after newer ones replaced them. */
+  readonly keptVersions?: number;
+  /** A reader only: takes no fence, leaves the scratch folder alone, and cannot commit. */
+  readonly isReadOnly?: boolean;
+}
+
+/** A `state` file that holds rows being replaced is merged into the commit's file up to this size, else rewritten by itself. */
+const mergedRowsMax = 20_000;
+
+export async function openParquetLake(options: ParquetLakeOptions): Promise<Lake> {
+  if (!options.isReadOnly) await rm(options.scratchFolder, { recursive: true, force: true });
+  await mkdir(options.scratchFolder, { recursive: true });
+  const session = await SqlSession.open({
+    threads: options.threads ?? 2,
+    memoryMb: options.memoryMb ?? 1024,
+    spillFolder: join(options.scratchFolder, 'spill'),
+  });
+  return new ParquetLake(options, session);
+}
+
+class ParquetLake implements Lake {
+  readonly #catalog: Catalog;
+  readonly #blobs: BlobStore;
+  readonly #scratch: string;
+  readonly #session: SqlSession;
+  readonly #keptVersions: number;
+  readonly #isReadOnly: boolean;
+  /** Commits, compactions and sweeps change the file list: one after the other. */
+  readonly #turns = new Turns();
+  #fence: number | undefined;
+  /** Blobs that no version named when the last sweep looked; gone at the next one if that is still so. */
+  #suspects = new Set<string>();
+
+  constructor(options: ParquetLakeOptions, session: SqlSession) {
+    this.#catalog = options.catalog;
+    this.#blobs = options.blobs;
+    this.#scratch = options.scratchFolder;
+    this.#session = session;
+    this.#keptVersions = options.keptVersions ?? 64;
+    this.#isReadOnly = options.isReadOnly ?? false;
+  }
+
+  async open(): Promise<LakeState> {
+    if (!this.#isReadOnly) this.#fence = await this.#catalog.takeFence();
+    const state = await this.#catalog.state();
+    const checkpoint = state.checkpoint === undefined ? undefined : await this.#blobs.get(state.checkpoint);
+    return { ...state, checkpointBytes: checkpoint === undefined ? undefined : zstdDecompressSync(checkpoint) };
+  }
+
+  commit(commit: LakeCommit): Promise<number> {
+    return this.#turns.take(async () => {
+      const fence = this.#ownFence();
+      const batches = commit.batches.filter((batch) => batch.length > 0);
+      const written: WrittenFile[] = [];
+      const removed: string[] = [];
+      try {
+        if (batches.length > 0) {
+          const { files } = await this.#catalog.state();
+          await this.#session.use(async (connection) => {
+            await stageSlots(connection, commit.slots, batches);
+            for (const batch of batches) await this.#writeBatch(connection, batch, files, written, removed);
+          });
+        }
+        const checkpoint = await this.#putCheckpoint(commit.checkpoint);
+        return await this.#publish(fence, written, removed, { positions: commit.positions, checkpoint });
+      } catch (cause) {
+        throw sqlError('commit to the lake', batches.map((batch) => batch.spec.name).join(', '), cause);
+      } finally {
+        await dropLocal(written);
+      }
+    });
+  }
+
+  compact(): Promise<boolean> {
+    return this.#turns.take(async () => {
+      const fence = this.#ownFence();
+      const work = nextCompaction((await this.#catalog.state()).files);
+      if (work === undefined) return false;
+      const spec = knownTable(work.table);
+      const written: WrittenFile[] = [];
+      try {
+        const paths = await this.#localPaths(work.files);
+        await this.#session.use((connection) =>
+          compactPartition(connection, spec, work, paths, () => this.#scratchPath(), written),
+        );
+        await this.#publish(
+          fence,
+          written,
+          work.files.map((file) => file.name),
+          {},
+        );
+        return true;
+      } catch (cause) {
+        throw sqlError('compact', `${work.table} of ${work.market} ${work.date}`, cause);
+      } finally {
+        await dropLocal(written);
+      }
+    });
+  }
+
+  sweep(): Promise<number> {
+    return this.#turns.take(async () => {
+      const fence = this.#ownFence();
+      const { version } = await this.#catalog.state();
+      const oldest = Math.max(0, version - this.#keptVersions);
+      const superseded = await this.#catalog.superseded(oldest);
+      const kept = new Set([...(await this.#catalog.fileNames()), ...(await this.#catalog.checkpointsSince(oldest))]);
+      const suspects = new Set<string>();
+      let removed = 0;
+      // A newer writer may have put blobs that its first commit will name: they are not ours to judge.
+      if ((await this.#catalog.currentFence()) !== fence) return 0;
+      for (const name of superseded) {
+        await this.#blobs.remove(name);
+        removed++;
+      }
+      for (const prefix of ['lake/', 'checkpoints/']) {
+        for await (const { name } of this.#blobs.list(prefix)) {
+          if (kept.has(name)) continue;
+          if (!this.#suspects.has(name)) suspects.add(name);
+          else {
+            await this.#blobs.remove(name);
+            removed++;
+          }
+        }
+      }
+      this.#suspects = suspects;
+      await this.#catalog.forget(fence, oldest);
+      return removed;
+    });
+  }
+
+  async writeTail(batch: Batch, slots: Slots, localPath: string): Promise<void> {
+    try {
+      await this.#session.use(async (connection) => {
+        await stageSlots(connection, slots, [batch]);
+        await stageBatch(connection, batch, 'staged');
+        await writeParquet(connection, batch.spec, newestRows(batch.spec, 'staged'), localPath, 'minute');
+      });
+    } catch (cause) {
+      throw sqlError('write the tail of', batch.spec.name, cause);
+    }
+  }
+
+  async files(tables: readonly string[]): Promise<LakeFiles> {
+    const state = await this.#catalog.state();
+    const files: Record<string, string[]> = {};
+    for (const table of tables) {
+      files[table] = await this.#localPaths(state.files.filter((file) => file.table === knownTable(table).name));
+    }
+    return { catalogVersion: state.version, files };
+  }
+
+  async read(query: LakeQuery): Promise<LakeRows> {
+    const spec = knownTable(query.table);
+    const state = await this.#catalog.state();
+    const { fromUs = -Infinity, toUs = Infinity } = query;
+    const files = state.files.filter(
+      (file) =>
+        file.table === spec.name && file.market === query.market && file.maxTimeUs >= fromUs && file.minTimeUs < toUs,
+    );
+    try {
+      const paths = await this.#localPaths(files);
+      return await this.#session.use((connection) => readRows(connection, spec, paths, query));
+    } catch (cause) {
+      throw sqlError('read', `${query.table} of ${query.market}:${query.symbol}`, cause);
+    }
+  }
+
+  async contentHashes(tables: readonly string[]): Promise<readonly ContentHash[]> {
+    const state = await this.#catalog.state();
+    const hashes: ContentHash[] = [];
+    for (const table of tables) {
+      const spec = knownTable(table);
+      const files = state.files.filter((file) => file.table === table);
+      // Where our clock decides the day, two copies of a row may lie in different days.
+      if (!spec.columns[spec.timeColumn]!.content) {
+        const paths = await this.#localPaths(files);
+        await this.#session.use((connection) => refuseTwins(connection, spec, paths));
+      }
+      const partitions = Map.groupBy(files, (file) => `${file.market} ${file.date}`);
+      for (const partition of [...partitions.keys()].sort()) {
+        const paths = await this.#localPaths(partitions.get(partition)!);
+        try {
+          hashes.push(...(await this.#session.use((connection) => contentHashes(connection, spec, paths))));
+        } catch (cause) {
+          throw sqlError('hash the content of', table, cause);
+        }
+      }
+    }
+    return hashes;
+  }
+
+  async close(): Promise<void> {
+    await this.#turns.idle();
+    this.#session.close();
+    if (!this.#isReadOnly) await rm(this.#scratch, { recursive: true, force: true });
+  }
+
+  #ownFence(): number {
+    if (this.#fence !== undefined) return this.#fence;
+    throw new TidemarkError('lake-not-open', {
+      doing: 'change the lake',
+      why: this.#isReadOnly ? 'it was opened for reading' : 'open() takes the fence first',
+    });
+  }
+
+  /** Writes the files of one batch to scratch, one a market and day, with the rows of `state` files that it touches. */
+  async #writeBatch(
+    connection: DuckDBConnection,
+    batch: Batch,
+    files: readonly DataFile[],
+    written: WrittenFile[],
+    removed: string[],
+  ): Promise<void> {
+    const { spec } = batch;
+    assert(tableNamed(spec.name) !== undefined, `${spec.name} is a declared table`);
+    const staged = `staged_${spec.name}`;
+    await stageBatch(connection, batch, staged);
+    const own = `own_${spec.name}`;
+    await connection.run(`CREATE TEMP TABLE ${own} AS ${newestRows(spec, staged)}`);
+    await connection.run(`DROP TABLE ${staged}`);
+    const partitions = (await rowsOf(
+      connection,
+      `SELECT market, date::VARCHAR, count(*)::DOUBLE FROM ${own} GROUP BY ALL ORDER BY ALL`,
+    )) as [string, string, number][];
+    const rows = partitions.reduce((sum, [, , count]) => sum + count, 0);
+    assert(
+      spec.kind === 'state' || rows === batch.length,
+      `each of ${batch.length} staged rows has a slot (${rows} do)`,
+    );
+    for (const [market, date] of partitions) {
+      let relation = `SELECT * FROM ${own} WHERE market = ${sqlText(market)} AND date = ${sqlText(date)}::DATE`;
+      if (spec.kind === 'state') {
+        const partition = files.filter(
+          (file) => file.table === spec.name && file.market === market && file.date === date,
+        );
+        relation = await this.#replaceRows(connection, spec, relation, partition, written, removed);
+      }
+      written.push(await this.#writeFile(connection, spec, relation, 'minute'));
+    }
+    await connection.run(`DROP TABLE ${own}`);
+  }
+
+  /**
+   * Takes the committed copies of the keys in `relation` out of the files that hold them. A small file is merged into the
+   * new one, a large one is rewritten without these rows; either way the old file leaves the catalog in this commit.
+   */
+  async #replaceRows(
+    connection: DuckDBConnection,
+    spec: TableSpec,
+    relation: string,
+    files: readonly DataFile[],
+    written: WrittenFile[],
+    removed: string[],
+  ): Promise<string> {
+    const paths = await this.#localPaths(files);
+    const keys = identityList(spec).join(', ');
+    const holders = await rowsOf(
+      connection,
+      `SELECT DISTINCT filename FROM ${parquetRelation(spec, paths, true)} SEMI JOIN (${relation}) USING (${keys})`,
+    );
+    let merged = relation;
+    for (const [path] of holders) {
+      const file = files[paths.indexOf(path as string)]!;
+      assert(file !== undefined, 'DuckDB names the file that it was given');
+      removed.push(file.name);
+      const others = `SELECT * FROM ${parquetRelation(spec, [path as string])} ANTI JOIN (${relation}) USING (${keys})`;
+      if (file.rows <= mergedRowsMax && file.level === 'minute') merged += ` UNION ALL BY NAME (${others})`;
+      else {
+        const [[left]] = (await rowsOf(connection, `SELECT count(*)::DOUBLE FROM (${others})`)) as [[number]];
+        if (left > 0) written.push(await this.#writeFile(connection, spec, others, file.level));
+      }
+    }
+    return merged;
+  }
+
+  async #writeFile(
+    connection: DuckDBConnection,
+    spec: TableSpec,
+    relation: string,
+    level: DataFile['level'],
+  ): Promise<WrittenFile> {
+    const localPath = this.#scratchPath();
+    await writeParquet(connection, spec, relation, localPath, level);
+    return describeParquet(connection, spec, localPath, level);
+  }
+
+  /** Blobs first, then the one transaction that makes them visible. */
+  async #publish(
+    fence: number,
+    written: readonly WrittenFile[],
+    removed: readonly string[],
+    rest: Pick<CatalogChange, 'positions' | 'checkpoint'>,
+  ): Promise<number> {
+    // Rewriting a file to what it was already is no change.
+    const added = written.map(({ file }) => file);
+    const unchanged = new Set(added.filter((file) => removed.includes(file.name)).map((file) => file.name));
+    for (const { file, localPath } of written) {
+      if (!unchanged.has(file.name)) await this.#blobs.putFile(file.name, localPath);
+    }
+    return this.#catalog.commit(fence, {
+      addFiles: added.filter((file) => !unchanged.has(file.name)),
+      removeFiles: removed.filter((name) => !unchanged.has(name)),
+      ...rest,
+    });
+  }
+
+  async #putCheckpoint(bytes: Uint8Array): Promise<string> {
+    const compressed = zstdCompressSync(bytes, { params: { [constants.ZSTD_c_compressionLevel]: 3 } });
+    const name = `checkpoints/${createHash('sha256').update(bytes).digest('hex').slice(0, 40)}.zst`;
+    await this.#blobs.put(name, compressed);
+    return name;
+  }
+
+  #scratchPath(): string {
+    return join(this.#scratch, `${randomUUID()}.parquet`);
+  }
+
+  #localPaths(files: readonly DataFile[]): Promise<string[]> {
+    return Promise.all(files.map((file) => this.#blobs.localPath(file.name)));
+  }
+}
+
+/** Staged rows as rows of the table; of a `state` table only the last of each key. */
+function newestRows(spec: TableSpec, staged: string): string {
+  if (spec.kind === 'events') return ownRows(spec, staged);
+  const keys = identityList(spec).join(', ');
+  return `SELECT * EXCLUDE (position) FROM (${ownRows(spec, staged, true)})
+    QUALIFY row_number() OVER (PARTITION BY ${keys} ORDER BY position DESC) = 1`;
+}
+
+export function knownTable(name: string): TableSpec {
+  const spec = tableNamed(name);
+  if (spec !== undefined) return spec;
+  throw new TidemarkError('no-such-table', { doing: 'use the table', what: sqlName(name) });
+}
+
+async function dropLocal(written: readonly WrittenFile[]): Promise<void> {
+  await Promise.all(written.map(({ localPath }) => rm(localPath, { force: true }).catch(() => undefined)));
+}
