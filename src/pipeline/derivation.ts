@@ -195,6 +195,7 @@ export class Derivation {
     this.#derive();
     if (head.request.symbol === undefined) return;
     const state = this.state({ venue: this.source.venue, market: head.request.market, symbol: head.request.symbol });
+    if (head.request.purpose === 'klines') this.#concludeKlines(state, head);
     if (head.request.purpose === 'trades-by-id') this.#conclude(state, state.trades, head, rows, lastId);
     if (head.request.purpose === 'agg-trades-by-id') this.#conclude(state, state.aggTrades, head, rows, lastId);
   }
@@ -207,6 +208,18 @@ export class Derivation {
     const what = `REST ${head.request.path} from ${fromId}: HTTP ${head.status}, ${rows} rows`;
     ledger.tried(fromId, lastAskedId, what);
     if (head.status === 200) ledger.declare(fromId, lastId ?? lastAskedId, what);
+    this.#changedStates.add(state);
+    this.#settle();
+  }
+
+  /** A range of candles that REST answered for holds all there are. */
+  #concludeKlines(state: InstrumentState, head: HttpRecordHead): void {
+    const { fromUs, toUs, interval } = head.request;
+    if (fromUs === undefined || toUs === undefined || interval === undefined) return;
+    const what = `REST ${head.request.path} from ${new Date(fromUs / 1000).toISOString()}: HTTP ${head.status}`;
+    const ledger = state.klineLedger(interval);
+    ledger.tried(fromUs, toUs, what);
+    if (head.status === 200) ledger.declare(fromUs, toUs, what);
     this.#changedStates.add(state);
     this.#settle();
   }
@@ -371,7 +384,7 @@ export class Derivation {
       // While two sessions overlap both deliver the same updates; ids only rise within a session.
       if (update_id[row]! > state.lastBookTickerId) {
         state.lastBookTickerId = update_id[row]!;
-        state.bookTicker.seen(received_at[row]!);
+        state.bookTicker.hold(received_at[row]!);
         continue;
       }
       if (runStart < row) this.pending.bookTickers.appendRows(rows, runStart, row);
@@ -388,7 +401,7 @@ export class Derivation {
       const eventAtUs = rows.columns.event_at[row]!;
       if (eventAtUs <= state.lastTickerAtUs) continue;
       state.lastTickerAtUs = eventAtUs;
-      state.ticker.seen(eventAtUs);
+      state.ticker.hold(eventAtUs);
       this.pending.tickers.appendRows(rows, row, row + 1);
       this.#changedStates.add(state);
     }
@@ -399,9 +412,15 @@ export class Derivation {
     for (let row = 0; row < rows.length; row++) {
       const state = this.#stateOf(this.slots.get(rows.slot[row]!));
       const interval = rows.columns.interval[row] as Interval;
-      if (!state.klineLedger(interval).hold(rows.columns.opened_at[row]!)) continue;
-      this.pending.venueCandles.appendRows(rows, row, row + 1);
+      const ledger = state.klineLedger(interval);
+      const openedAtUs = rows.columns.opened_at[row]!;
+      const isNew =
+        rows.columns.origin[row] === 'frame'
+          ? ledger.hold(openedAtUs, rows.columns.received_at[row]!)
+          : ledger.holdRest(openedAtUs);
       this.#changedStates.add(state);
+      if (!isNew) continue;
+      this.pending.venueCandles.appendRows(rows, row, row + 1);
     }
   }
 

@@ -128,6 +128,7 @@ export class Governor {
       }
       const query = new URLSearchParams(request.query).toString();
       const response = await this.#world.network.httpGet(`${base}${request.path}${query === '' ? '' : `?${query}`}`, {
+        headers: { ...request.headers },
         timeoutMs: 15_000,
         maxBodyBytes: 64 * 1024 * 1024,
       });

@@ -86,13 +86,13 @@ export class InstrumentState {
 
   gaps(): Gap[] {
     const gaps = [
-      ...this.trades.gaps,
-      ...this.aggTrades.gaps,
-      ...this.depth.gaps,
-      ...this.bookTicker.gaps,
-      ...this.ticker.gaps,
+      ...this.trades.gaps(),
+      ...this.aggTrades.gaps(),
+      ...this.depth.gaps(),
+      ...this.bookTicker.gaps(),
+      ...this.ticker.gaps(),
     ];
-    for (const ledger of this.klines.values()) gaps.push(...ledger.gaps);
+    for (const ledger of this.klines.values()) gaps.push(...ledger.gaps());
     return gaps;
   }
 

@@ -1,5 +1,6 @@
 import { hourUs, minuteUs } from '../domain/interval.ts';
 import type { Market } from '../domain/instrument.ts';
+import type { IdLedger } from '../ledger/id-ledger.ts';
 import type { RestRequest } from '../ports/source.ts';
 import type { Derivation } from './derivation.ts';
 import type { InstrumentState } from './instrument-state.ts';
@@ -45,29 +46,34 @@ function instrumentWants(derivation: Derivation, state: InstrumentState): Want[]
   if (state.planned.has('depth') && state.book.needsSnapshot) {
     found.push({ key: `book/${id}`, request: requests.bookSnapshot(state.instrument) });
   }
-  for (const [fromId, toId] of ranges(state.trades.missing())) {
+  for (const [fromId, toId] of missingRanges(state.trades)) {
     const request = requests.tradesById(state.instrument, fromId, Math.min(rowsPerRequest, toId - fromId + 1));
     if (request !== undefined) found.push({ key: `trades/${id}/${fromId}`, request });
   }
-  for (const [fromId, toId] of ranges(state.aggTrades.missing())) {
+  for (const [fromId, toId] of missingRanges(state.aggTrades)) {
     const limit = Math.min(rowsPerRequest, toId - fromId + 1);
     found.push({ key: `agg-trades/${id}/${fromId}`, request: requests.aggTradesById(state.instrument, fromId, limit) });
   }
   for (const [interval, ledger] of state.klines) {
     for (const gap of ledger.missing().slice(0, rangesAtOnce)) {
-      const request = requests.klines(state.instrument, interval, gap.fromUs, gap.toUs, rowsPerRequest);
-      found.push({ key: `klines/${id}/${interval}/${gap.fromUs}`, request });
+      for (const [fromUs, lastUs] of ledger.toFetchIn(gap.fromId, gap.toId)) {
+        const request = requests.klines(state.instrument, interval, fromUs, lastUs, rowsPerRequest);
+        found.push({ key: `klines/${id}/${interval}/${fromUs}`, request });
+      }
     }
   }
   return found;
 }
 
 /** The first missing ranges, cut to what one request can bring. */
-function ranges(missing: readonly (readonly [number, number])[]): [number, number][] {
+function missingRanges(ledger: IdLedger): [number, number][] {
   const found: [number, number][] = [];
-  for (const [fromId, toId] of missing) {
-    for (let at = fromId; at <= toId && found.length < rangesAtOnce; at += rowsPerRequest) {
-      found.push([at, Math.min(toId, at + rowsPerRequest - 1)]);
+  for (const gap of ledger.missing()) {
+    for (const [fromId, toId] of ledger.toFetchIn(gap.fromId, gap.toId)) {
+      for (let at = fromId; at <= toId; at += rowsPerRequest) {
+        if (found.length >= rangesAtOnce) return found;
+        found.push([at, Math.min(toId, at + rowsPerRequest - 1)]);
+      }
     }
   }
   return found;

@@ -70,6 +70,10 @@ export interface RestRequest {
   /** Ids asked for, where the question is about ids. */
   readonly fromId?: number;
   readonly limit?: number;
+  /** Candles asked for: open times from … to, both inclusive. */
+  readonly interval?: Interval;
+  readonly fromUs?: number;
+  readonly toUs?: number;
 }
 
 export interface RestRequests {

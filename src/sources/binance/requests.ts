@@ -89,6 +89,6 @@ export const requests: RestRequests = {
       endTime: String(Math.floor(toUs / 1000)),
       limit: String(most),
     };
-    return question(market, 'klines', 'klines', query, { symbol, limit: most });
+    return question(market, 'klines', 'klines', query, { symbol, limit: most, interval, fromUs, toUs });
   },
 };

@@ -1,0 +1,46 @@
+import { TidemarkError } from '../domain/error.ts';
+
+/** Documented and stable; `docs/cli.md` lists them. */
+export const exitCodes = {
+  success: 0,
+  unexpected: 1,
+  usage: 2,
+  config: 3,
+  notFound: 4,
+  conflict: 5,
+  network: 6,
+  rateLimited: 7,
+  checkFailed: 8,
+  partly: 9,
+  permission: 10,
+  interrupted: 130,
+  terminated: 143,
+} as const;
+
+const byCode: Readonly<Record<string, number>> = {
+  'config-invalid': exitCodes.config,
+  'bad-instrument': exitCodes.usage,
+  'bad-interval': exitCodes.usage,
+  'bad-query': exitCodes.usage,
+  'bad-time': exitCodes.usage,
+  'bad-recording': exitCodes.usage,
+  'sql-refused': exitCodes.usage,
+  'sql-failed': exitCodes.usage,
+  'not-found': exitCodes.notFound,
+  'unknown-instrument': exitCodes.notFound,
+  'journal-locked': exitCodes.conflict,
+  'lake-locked': exitCodes.conflict,
+  'port-in-use': exitCodes.conflict,
+  'fence-lost': exitCodes.conflict,
+  network: exitCodes.network,
+  'rate-limited': exitCodes.rateLimited,
+};
+
+export function exitCodeOf(error: unknown): number {
+  return error instanceof TidemarkError ? (byCode[error.code] ?? exitCodes.unexpected) : exitCodes.unexpected;
+}
+
+/** A supervisor must not restart after these: the same would happen again. */
+export function isFatal(exitCode: number): boolean {
+  return ([exitCodes.usage, exitCodes.config, exitCodes.conflict, exitCodes.permission] as number[]).includes(exitCode);
+}

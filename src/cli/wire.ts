@@ -1,0 +1,203 @@
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { openFolderBlobs } from '../blobs/folder.ts';
+import { openSqliteCatalog } from '../catalog/sqlite.ts';
+import { TidemarkError } from '../domain/error.ts';
+import type { Instrument, StreamKind } from '../domain/instrument.ts';
+import { parseInstrumentId } from '../domain/instrument.ts';
+import type { Interval } from '../domain/interval.ts';
+import { secondUs } from '../domain/interval.ts';
+import { openJournalReader } from '../journal/reader.ts';
+import { openJournalWriter } from '../journal/writer.ts';
+import { openParquetLake } from '../lake/parquet-lake.ts';
+import type { Engine } from '../pipeline/engine.ts';
+import { startEngine } from '../pipeline/engine.ts';
+import type { Lake } from '../ports/lake.ts';
+import type { Logger } from '../ports/log.ts';
+import type { Source, VenueHosts } from '../ports/source.ts';
+import type { Warehouse } from '../ports/warehouse.ts';
+import type { World } from '../ports/world.ts';
+import { startRecorder } from '../recorder/index.ts';
+import type { RunningServer } from '../server/index.ts';
+import { startServer } from '../server/index.ts';
+import { createBinanceSource, liveHosts, publicDataHosts } from '../sources/binance/index.ts';
+import { openDuckdbWarehouse } from '../warehouse/duckdb.ts';
+import { createNodeWorld } from '../world/node/index.ts';
+import type { Config } from './config.ts';
+import type { Layout } from './layout.ts';
+import { layoutOf } from './layout.ts';
+import { version } from './version.ts';
+
+/** This file alone knows both the ports and what implements them. */
+
+export function openSource(): Source {
+  return createBinanceSource();
+}
+
+export function openWorld(config: Config): World {
+  const file = config.venue.certificateAuthority;
+  return createNodeWorld(file === undefined ? {} : { certificateAuthority: readFileSync(file) });
+}
+
+/** The configured hosts, else the venue's own with its public-data hosts behind them. */
+export function hostsOf(config: Config): VenueHosts {
+  const pick = (kind: 'streams' | 'rest') => ({
+    spot: config.venue[kind]?.spot ?? [...(liveHosts[kind].spot ?? []), ...(publicDataHosts[kind].spot ?? [])],
+    usdm: config.venue[kind]?.usdm ?? [...(liveHosts[kind].usdm ?? []), ...(publicDataHosts[kind].usdm ?? [])],
+  });
+  return { streams: pick('streams'), rest: pick('rest') };
+}
+
+export function subscriptionsOf(config: Config): { instrument: Instrument; kind: StreamKind; interval?: Interval }[] {
+  return config.instruments.flatMap((id) => {
+    const instrument = parseInstrumentId(id);
+    return config.streams.flatMap((kind) =>
+      kind === 'kline' ? config.klineIntervals.map((interval) => ({ instrument, kind, interval })) : [{ instrument, kind }],
+    );
+  });
+}
+
+export interface Running {
+  /** Rejects when the process can not go on. */
+  readonly done: Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function runRecorder(config: Config, cwd: string, log: Logger): Promise<Running> {
+  const layout = layoutOf(config.dataDir, cwd);
+  const world = openWorld(config);
+  let fail: (error: unknown) => void = () => {};
+  const done = new Promise<void>((_, reject) => {
+    fail = reject;
+  });
+  done.catch(() => {});
+  const journal = await openJournalWriter(world, {
+    folder: layout.recorderJournal,
+    writer: 'recorder',
+    version,
+    segmentMaxBytes: config.journal.segmentMaxBytes,
+    syncIntervalMs: config.journal.syncIntervalMs,
+    onFailure: fail,
+  });
+  const recorder = startRecorder(world, { journal, planFile: layout.planFile, source: openSource(), log });
+  return {
+    done,
+    stop: async () => {
+      await recorder.stop();
+      await journal.close();
+    },
+  };
+}
+
+/** Lake, catalog and warehouse of a data folder. */
+export async function openStores(
+  layout: Layout,
+  options: { isReadOnly?: boolean } = {},
+): Promise<{ lake: Lake; warehouse: Warehouse; close(): Promise<void> }> {
+  mkdirSync(layout.lake, { recursive: true });
+  const catalog = await openSqliteCatalog(layout.catalog);
+  const lake = await openParquetLake({
+    catalog,
+    blobs: openFolderBlobs(layout.lake),
+    scratchFolder: path.join(layout.scratch, options.isReadOnly ? `lake-${process.pid}` : 'lake'),
+    ...(options.isReadOnly ? { isReadOnly: true } : {}),
+  });
+  return {
+    lake,
+    warehouse: openDuckdbWarehouse({}),
+    close: async () => {
+      await lake.close();
+      await catalog.close();
+    },
+  };
+}
+
+export interface RunningEngine extends Running {
+  readonly engine: Engine;
+  readonly server: RunningServer;
+}
+
+export interface EngineSettings {
+  readonly venueTimeMode?: 'wall' | 'frames';
+  readonly seed?: number | null;
+  readonly webFolder?: string;
+}
+
+export async function runEngine(config: Config, cwd: string, log: Logger, settings: EngineSettings = {}): Promise<RunningEngine> {
+  const layout = layoutOf(config.dataDir, cwd);
+  const world = openWorld(config);
+  const source = openSource();
+  let failJournal: (error: unknown) => void = () => {};
+  const journalFailed = new Promise<never>((_, reject) => {
+    failJournal = reject;
+  });
+  journalFailed.catch(() => {});
+  const journal = await openJournalWriter(world, { folder: layout.engineJournal, writer: 'engine', version, onFailure: failJournal });
+  const stores = await openStores(layout);
+  mkdirSync(layout.recorderJournal, { recursive: true });
+  const readers = [
+    await openJournalReader(world, { folder: layout.recorderJournal, writer: 'recorder' }),
+    await openJournalReader(world, { folder: layout.engineJournal, writer: 'engine' }),
+  ];
+  mkdirSync(path.join(layout.scratch, 'tail'), { recursive: true });
+  const engine = await startEngine({
+    world,
+    source,
+    lake: stores.lake,
+    warehouse: stores.warehouse,
+    readers,
+    journal,
+    hosts: hostsOf(config),
+    planFile: layout.planFile,
+    subject: {
+      streams: subscriptionsOf(config),
+      hosts: hostsOf(config),
+      dataKind: config.dataKind,
+      venueTimeMode: settings.venueTimeMode ?? 'wall',
+    },
+    commit: { periodUs: config.lake.commitSeconds * secondUs, maxRows: config.lake.maxPendingRows },
+    scratchFolder: path.join(layout.scratch, 'tail'),
+    version,
+    seed: settings.seed ?? null,
+    log,
+  });
+  const webFolder = settings.webFolder ?? path.resolve(import.meta.dirname, '../../dist/web');
+  const server = await startServer(engine.view, {
+    host: config.server.host,
+    port: config.server.port,
+    allowRemote: config.server.allowRemote,
+    ...(existsSync(webFolder) ? { webFolder } : {}),
+    log,
+    dataKind: config.dataKind,
+    clock: world.clock,
+    timers: world.timers,
+    random: world.random,
+  });
+  writeFileSync(layout.engineFile, JSON.stringify({ url: server.url, pid: process.pid }));
+  return {
+    engine,
+    server,
+    done: Promise.race([engine.done, journalFailed]),
+    stop: async () => {
+      await server.close();
+      await engine.stop();
+      for (const reader of readers) await reader.close();
+      await journal.close();
+      await stores.close();
+      rmSync(layout.engineFile, { force: true });
+    },
+  };
+}
+
+/** Address of the engine that runs on this data folder, if one answers. */
+export async function runningEngineUrl(layout: Layout, world: World): Promise<string | undefined> {
+  if (!existsSync(layout.engineFile)) return undefined;
+  try {
+    const { url } = JSON.parse(readFileSync(layout.engineFile, 'utf8')) as { url: string };
+    const health = await world.network.httpGet(`${url}/api/v1/status`, { timeoutMs: 3000, maxBodyBytes: 10_000_000 });
+    return health.status === 200 ? url : undefined;
+  } catch (error) {
+    if (error instanceof TidemarkError || error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}

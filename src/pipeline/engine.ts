@@ -1,0 +1,142 @@
+import type { Source, VenueHosts } from '../ports/source.ts';
+import type { CatalogState } from '../ports/catalog.ts';
+import type { JournalReader, JournalWriter } from '../ports/journal.ts';
+import type { Lake } from '../ports/lake.ts';
+import type { Logger } from '../ports/log.ts';
+import type { Warehouse } from '../ports/warehouse.ts';
+import type { World } from '../ports/world.ts';
+import type { CommitOptions } from './committer.ts';
+import { Committer, parseCheckpoint } from './committer.ts';
+import { Derivation } from './derivation.ts';
+import { Follower } from './follower.ts';
+import { Governor } from './governor.ts';
+import { Hub } from './hub.ts';
+import type { MarketView } from './market-view.ts';
+import { Market } from './market.ts';
+import type { PlanSubject } from './plan-keeper.ts';
+import { PlanKeeper } from './plan-keeper.ts';
+import { wants } from './wants.ts';
+
+export interface EngineOptions {
+  readonly world: World;
+  readonly source: Source;
+  readonly lake: Lake;
+  readonly warehouse: Warehouse;
+  readonly readers: readonly JournalReader[];
+  /** The engine's own journal: REST answers. */
+  readonly journal: JournalWriter;
+  readonly hosts: VenueHosts;
+  /** File that the recorder follows. */
+  readonly planFile: string;
+  readonly subject: PlanSubject;
+  readonly commit: CommitOptions;
+  /** Scratch folder for query tails. */
+  readonly scratchFolder: string;
+  readonly version: string;
+  readonly seed: number | null;
+  readonly log: Logger;
+}
+
+export interface Engine {
+  readonly view: MarketView;
+  /** Rejects when the engine can not go on; resolves after `stop`. */
+  readonly done: Promise<void>;
+  /** Commits what is synced and ends. */
+  stop(): Promise<void>;
+}
+
+const tickMs = 100;
+const wantsMs = 200;
+const heartbeatMs = 1000;
+const maintenanceMs = 30_000;
+
+/** Opens the lake, resumes at its last commit and follows the journals until stopped. */
+export async function startEngine(options: EngineOptions): Promise<Engine> {
+  const { world, source, lake, log } = options;
+  const state = await lake.open();
+  const derivation = new Derivation(source);
+  const market = new Market(derivation, { ...options, startedAtUs: world.clock.wallUs(), clock: world.clock });
+  await resume(derivation, market, state);
+  const committer = new Committer(lake, derivation, state.version, options.commit);
+  const follower = new Follower(options.readers, derivation, state.positions);
+  const governor = new Governor({ world, source, hosts: options.hosts, journal: options.journal, log });
+  const hub = new Hub(derivation, market);
+  const planKeeper = new PlanKeeper(world.files, options.planFile, source, options.subject);
+  market.attach({ committer, follower, governor, hub });
+  derivation.live = hub;
+  planKeeper.keep(derivation.venueOffsetUs);
+  log.info({ catalogVersion: state.version }, 'engine resumed');
+
+  let failure: unknown;
+  let isStopping = false;
+  let maintenance: Promise<void> | undefined;
+  const cancels = [
+    world.timers.every(tickMs, () => hub.tick()),
+    world.timers.every(heartbeatMs, () => hub.heartbeat()),
+    world.timers.every(wantsMs, () => {
+      planKeeper.keep(derivation.venueOffsetUs);
+      for (const want of wants(derivation)) governor.ask(want.key, want.request);
+    }),
+    world.timers.every(maintenanceMs, () => {
+      maintenance ??= maintain(lake, log).finally(() => {
+        maintenance = undefined;
+      });
+    }),
+  ];
+  const end = () => {
+    for (const cancel of cancels.splice(0)) cancel();
+    governor.stop();
+  };
+  const following = follower
+    .run({
+      afterBlock: async () => {
+        if (!committer.isDue) return;
+        await follower.untilSynced();
+        await committer.commit(follower.positions);
+      },
+      synced: () => hub.synced(),
+    })
+    .catch((error) => {
+      failure = error;
+      end();
+    });
+  const done = following.then(async () => {
+    if (failure !== undefined && !isStopping) throw failure;
+  });
+  done.catch(() => {});
+  return {
+    view: market,
+    done,
+    stop: async () => {
+      isStopping = true;
+      end();
+      follower.stop();
+      await following;
+      if (failure === undefined && (await follower.isSynced())) {
+        await committer.commit(follower.positions);
+      }
+      await committer.settled();
+      await maintenance;
+    },
+  };
+}
+
+/** Brings derivation and candles to the state of the lake's last commit. */
+export async function resume(
+  derivation: Derivation,
+  market: Market,
+  state: CatalogState & { checkpointBytes: Uint8Array | undefined },
+): Promise<void> {
+  if (state.checkpointBytes === undefined) return;
+  derivation.load(parseCheckpoint(state.checkpointBytes));
+  await market.loadCandles();
+}
+
+async function maintain(lake: Lake, log: Logger): Promise<void> {
+  try {
+    while (await lake.compact());
+    await lake.sweep();
+  } catch (error) {
+    log.error({ error: String(error) }, 'lake maintenance failed; it is tried again');
+  }
+}

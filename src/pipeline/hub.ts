@@ -1,0 +1,163 @@
+import type { Batch } from '../domain/batch.ts';
+import type { Gap } from '../ledger/gap.ts';
+import type { Channel, LivePayload } from '../protocol/live.ts';
+import { channelKey } from '../protocol/live.ts';
+import type { Derivation, LiveListener, TouchedCandle } from './derivation.ts';
+import type { InstrumentState } from './instrument-state.ts';
+import type { LiveUpdate } from './market-view.ts';
+import type { Market } from './market.ts';
+import { gapRow, shownDigits, tradeRow } from './rows.ts';
+
+type Listener = (update: LiveUpdate) => void;
+
+interface Followed {
+  readonly channel: Channel;
+  readonly key: string;
+  readonly listeners: Set<Listener>;
+  /** Candles: oldest open time that changed since the last tick. */
+  dirtyFromUs: number;
+  /** Book: changed since the last tick. */
+  isDirty: boolean;
+  /** Trades: newest id sent, and newest id told to be synced. */
+  sentId: number;
+  syncedId: number;
+}
+
+const bookLevels = 400;
+
+/**
+ * Passes changes to live followers: trades at once, candles and books when `tick` is called, about ten times a second.
+ * Everything is shown before it is synced, and marked so.
+ */
+export class Hub implements LiveListener {
+  readonly #derivation: Derivation;
+  readonly #market: Market;
+  readonly #followed = new Map<string, Followed>();
+  isSynced = true;
+
+  constructor(derivation: Derivation, market: Market) {
+    this.#derivation = derivation;
+    this.#market = market;
+  }
+
+  follow(channel: Channel, listener: Listener): () => void {
+    const key = channelKey(channel);
+    let followed = this.#followed.get(key);
+    if (followed === undefined) {
+      followed = {
+        channel,
+        key,
+        listeners: new Set(),
+        dirtyFromUs: Number.POSITIVE_INFINITY,
+        isDirty: true,
+        sentId: -1,
+        syncedId: -1,
+      };
+      this.#followed.set(key, followed);
+    }
+    followed.listeners.add(listener);
+    return () => {
+      followed.listeners.delete(listener);
+      if (followed.listeners.size === 0) this.#followed.delete(key);
+    };
+  }
+
+  tradesAdded(state: InstrumentState, batch: Batch, first: number, end: number): void {
+    this.isSynced = false;
+    const followed = this.#followed.get(`trades/${state.id}`);
+    if (followed === undefined) return;
+    const digits = shownDigits(state, this.#derivation.slots);
+    const trades = [];
+    for (let row = first; row < end; row++) trades.push(tradeRow(batch, row, this.#derivation.slots, digits));
+    followed.sentId = Math.max(followed.sentId, trades[trades.length - 1]!.tradeId);
+    this.#send(followed, { kind: 'trades', trades });
+  }
+
+  candlesTouched(state: InstrumentState, touched: readonly TouchedCandle[]): void {
+    this.isSynced = false;
+    let oldestUs = Number.POSITIVE_INFINITY;
+    for (const candle of touched) {
+      if (candle.interval === '1s' || candle.interval === '1m') oldestUs = Math.min(oldestUs, candle.openedAtUs);
+    }
+    for (const followed of this.#followed.values()) {
+      if (followed.channel.kind === 'candles' && followed.channel.instrument === state.id) {
+        followed.dirtyFromUs = Math.min(followed.dirtyFromUs, oldestUs);
+      }
+    }
+  }
+
+  bookChanged(state: InstrumentState): void {
+    const followed = this.#followed.get(`book/${state.id}`);
+    if (followed !== undefined) followed.isDirty = true;
+  }
+
+  gapsChanged(state: InstrumentState, gaps: readonly Gap[]): void {
+    const followed = this.#followed.get(`gaps/${state.id}`);
+    if (followed !== undefined) {
+      this.#send(followed, { kind: 'gaps', gaps: gaps.map((gap) => gapRow(state, gap)), coverage: null });
+    }
+    const oldestUs = Math.min(...gaps.map((gap) => gap.openedAtUs));
+    for (const other of this.#followed.values()) {
+      if (other.channel.kind === 'candles' && other.channel.instrument === state.id) {
+        other.dirtyFromUs = Math.min(other.dirtyFromUs, oldestUs);
+      }
+    }
+  }
+
+  /** A second passed: candles can have closed or become final without a trade. */
+  pulsed(): void {
+    for (const followed of this.#followed.values()) {
+      if (followed.channel.kind === 'candles') {
+        const state = this.#market.find(followed.channel.instrument);
+        if (state === undefined) continue;
+        const sinceUs = this.#market.unprovenSinceUs(state, followed.channel.interval);
+        followed.dirtyFromUs = Math.min(followed.dirtyFromUs, sinceUs);
+      } else if (followed.channel.kind === 'status') {
+        this.#send(followed, { kind: 'status', status: this.#market.status() });
+      }
+    }
+  }
+
+  /** Sends candles and books that changed since the last call. */
+  tick(): void {
+    for (const followed of this.#followed.values()) {
+      const { channel } = followed;
+      if (channel.kind === 'candles' && followed.dirtyFromUs !== Number.POSITIVE_INFINITY) {
+        const state = this.#market.find(channel.instrument);
+        const fromUs = followed.dirtyFromUs;
+        followed.dirtyFromUs = Number.POSITIVE_INFINITY;
+        if (state === undefined) continue;
+        const candles = this.#market.recentCandles(state, channel.interval, fromUs);
+        if (candles.length > 0) this.#send(followed, { kind: 'candles', candles });
+      } else if (channel.kind === 'book' && followed.isDirty) {
+        followed.isDirty = false;
+        const state = this.#market.find(channel.instrument);
+        if (state !== undefined) {
+          this.#send(followed, { kind: 'book', book: this.#market.book(state.instrument, bookLevels) });
+        }
+      }
+    }
+  }
+
+  /** Status goes out even when no pulse comes: a dead recorder must be seen. */
+  heartbeat(): void {
+    for (const followed of this.#followed.values()) {
+      if (followed.channel.kind === 'status') this.#send(followed, { kind: 'status', status: this.#market.status() });
+    }
+  }
+
+  /** Everything derived so far survives a power cut. */
+  synced(): void {
+    this.isSynced = true;
+    for (const followed of this.#followed.values()) {
+      if (followed.channel.kind !== 'trades' || followed.sentId === followed.syncedId) continue;
+      followed.syncedId = followed.sentId;
+      this.#send(followed, { kind: 'synced', throughTradeId: followed.syncedId });
+    }
+  }
+
+  #send(followed: Followed, payload: LivePayload): void {
+    const update: LiveUpdate = { channel: followed.key, synced: this.isSynced, payload };
+    for (const listener of followed.listeners) listener(update);
+  }
+}

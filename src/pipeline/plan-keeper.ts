@@ -1,0 +1,45 @@
+import type { Instrument, StreamKind } from '../domain/instrument.ts';
+import type { Interval } from '../domain/interval.ts';
+import type { DataKind } from '../domain/state.ts';
+import type { Plan, Source, VenueHosts } from '../ports/source.ts';
+import type { Files } from '../ports/world.ts';
+
+export interface PlanSubject {
+  readonly streams: readonly { instrument: Instrument; kind: StreamKind; interval?: Interval }[];
+  readonly hosts: VenueHosts;
+  readonly dataKind: DataKind;
+  /** `frames`: venue time is the newest event time, as in a replay. */
+  readonly venueTimeMode: 'wall' | 'frames';
+}
+
+/** Clock offsets that differ by less are the same: a new plan is a new record. */
+const offsetToleranceUs = 20_000;
+const encoder = new TextEncoder();
+
+/** Writes the plan file that the recorder follows, and again when the measured clock offset moved. */
+export class PlanKeeper {
+  readonly #files: Files;
+  readonly #path: string;
+  readonly #source: Source;
+  readonly #subject: PlanSubject;
+  #offsetUs: number | undefined;
+  plan: Plan | undefined;
+
+  constructor(files: Files, path: string, source: Source, subject: PlanSubject) {
+    this.#files = files;
+    this.#path = path;
+    this.#source = source;
+    this.#subject = subject;
+  }
+
+  /** Writes the plan if there is none yet or the venue's clock moved against ours. */
+  keep(venueOffsetUs: number | undefined): void {
+    const offsetUs = Math.round(venueOffsetUs ?? this.#offsetUs ?? 0);
+    if (this.#offsetUs !== undefined && Math.abs(offsetUs - this.#offsetUs) < offsetToleranceUs) return;
+    this.#offsetUs = offsetUs;
+    const { streams, hosts, dataKind, venueTimeMode } = this.#subject;
+    const venueTime: Plan['venueTime'] = venueTimeMode === 'wall' ? { mode: 'wall', offsetUs } : { mode: 'frames' };
+    this.plan = this.#source.plan({ streams, hosts, dataKind, venueTime });
+    this.#files.writeAtomic(this.#path, encoder.encode(`${JSON.stringify(this.plan, null, 2)}\n`));
+  }
+}
