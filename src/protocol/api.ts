@@ -180,6 +180,14 @@ export interface StatusAnswer {
   readonly findings: number;
 }
 
+/** GET /api/v1/health: 200 when `ok` or `degraded`, 503 when `failing`. */
+export interface HealthAnswer {
+  readonly status: 'ok' | 'degraded' | 'failing';
+  readonly reasons: readonly { readonly code: string; readonly detail: string }[];
+  readonly dataKind: DataKind;
+  readonly nowUs: number;
+}
+
 /** Errors are problem details (RFC 9457). */
 export interface Problem {
   readonly type: string;

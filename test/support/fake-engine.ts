@@ -1,0 +1,41 @@
+// Serves a made-up market through the real server, for work on the dashboard without a recorder and an engine:
+//   node_modules/.bin/node test/support/fake-engine.ts [port] [web folder]
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { startServer } from '../../src/server/index.ts';
+import { TestView } from '../../src/server/server.test-view.ts';
+
+const port = Number(process.argv[2] ?? 8790);
+const webFolder = resolve(process.argv[3] ?? resolve(import.meta.dirname, '../../dist/web'));
+const wallUs = () => Date.now() * 1000;
+const cancelling = (timer: NodeJS.Timeout, clear: (timer: NodeJS.Timeout) => void) => () => clear(timer);
+
+const view = new TestView({ seed: 7, nowUs: wallUs() });
+const server = await startServer(view, {
+  host: '127.0.0.1',
+  port,
+  dataKind: 'simulated',
+  ...(existsSync(webFolder) ? { webFolder } : {}),
+  log: {
+    info: (fields, message) => console.error(message, fields),
+    warn: (fields, message) => console.error(message, fields),
+    error: (fields, message) => console.error(message, fields),
+  },
+  clock: { wallUs, monotonicUs: () => performance.now() * 1000 },
+  timers: {
+    after: (delayMs, callback) => cancelling(setTimeout(callback, delayMs), clearTimeout),
+    every: (periodMs, callback) => cancelling(setInterval(callback, periodMs), clearInterval),
+  },
+  random: { fraction: Math.random, hex: (bytes) => crypto.getRandomValues(Buffer.alloc(bytes)).toString('hex') },
+  // A page under development comes from Vite, which passes /api on to this server with its own Host and Origin.
+  allowedHosts: ['localhost:5173', '127.0.0.1:5173', 'localhost', '127.0.0.1'],
+});
+const ticking = setInterval(() => view.tick(wallUs()), 100);
+console.log(`${server.url} (SIMULATED)`);
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    clearInterval(ticking);
+    void server.close().then(() => process.exit(0));
+  });
+}
