@@ -1,0 +1,2 @@
+export * from './harbour.ts';
+export { demoSymbols, type MatchedSymbolOptions } from './markets.ts';
