@@ -1,0 +1,140 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { TidemarkError } from '../domain/error.ts';
+import type { QueryLimits, QueryResult, QueryTables, Warehouse } from '../ports/warehouse.ts';
+import type { QueryReply, QueryRequest } from './query-request.ts';
+
+export interface DuckdbWarehouseOptions {
+  /** Queries at the same time; others wait their turn. */
+  readonly concurrency?: number;
+  /** Queries that may wait; one more is refused with `query-limit`. */
+  readonly waiting?: number;
+  readonly threads?: number;
+  readonly maxResultBytes?: number;
+}
+
+/** What a process needs before its query, and what it gets to end by itself after the interrupt, ms. */
+const startMs = 5_000;
+const graceMs = 1_000;
+/** Memory of Node and DuckDB's code themselves, beside what the query is allowed. */
+const baseMemoryMb = 384;
+const memoryCheckMs = 50;
+
+const entry = fileURLToPath(new URL('./query-process.ts', import.meta.url));
+
+/** Queries in disposable processes: see `query-process.ts` for what they may do, here for when they are ended. */
+export function openDuckdbWarehouse(options: DuckdbWarehouseOptions = {}): Warehouse {
+  return new DuckdbWarehouse(options);
+}
+
+class DuckdbWarehouse implements Warehouse {
+  readonly #concurrency: number;
+  readonly #waitingMax: number;
+  readonly #threads: number;
+  readonly #maxResultBytes: number;
+  #running = 0;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(options: DuckdbWarehouseOptions) {
+    this.#concurrency = options.concurrency ?? 2;
+    this.#waitingMax = options.waiting ?? 16;
+    this.#threads = options.threads ?? 2;
+    this.#maxResultBytes = options.maxResultBytes ?? 64 * 1024 * 1024;
+  }
+
+  async query(sql: string, tables: QueryTables, limits: QueryLimits): Promise<QueryResult> {
+    if (this.#running >= this.#concurrency) {
+      if (this.#waiting.length >= this.#waitingMax) {
+        throw new TidemarkError('query-limit', {
+          doing: 'run the query',
+          why: `${this.#waiting.length} others are waiting`,
+          retry: 'later',
+          afterMs: 1000,
+        });
+      }
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    } else this.#running++;
+    try {
+      const request = { sql, tables, limits, threads: this.#threads, maxResultBytes: this.#maxResultBytes };
+      const reply = await ask(request);
+      if ('error' in reply) throw failed(reply.error.code, reply.error.why, reply.error.now);
+      return { ...reply, catalogVersion: tables.catalogVersion };
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#running--;
+      else next();
+    }
+  }
+}
+
+function failed(code: string, why: string, now?: string): TidemarkError {
+  return new TidemarkError(code, { doing: 'run the query', why, ...(now === undefined ? {} : { now }) });
+}
+
+function ask(request: QueryRequest): Promise<QueryReply> {
+  return new Promise((resolve, reject) => {
+    // An empty environment: a query has no use for anybody's secrets.
+    const child = spawn(process.execPath, ['--max-old-space-size=512', entry], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: {},
+      cwd: '/',
+    });
+    let isSettled = false;
+    const settle = (outcome: () => void) => {
+      if (isSettled) return;
+      isSettled = true;
+      clearTimeout(deadline);
+      clearInterval(memoryCheck);
+      child.kill('SIGKILL');
+      outcome();
+    };
+    const { limits } = request;
+    const deadline = setTimeout(
+      () => settle(() => reject(failed('sql-timeout', `it took longer than ${limits.timeoutMs} ms and was ended`))),
+      startMs + limits.timeoutMs + graceMs,
+    );
+    const memoryCheck = setInterval(() => {
+      if (residentMb(child) > limits.memoryMb + baseMemoryMb) {
+        settle(() => reject(failed('sql-failed', `it needs more than ${limits.memoryMb} MB of memory`)));
+      }
+    }, memoryCheckMs);
+    const answer: Buffer[] = [];
+    let answerBytes = 0;
+    let complaint = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      answer.push(chunk);
+      answerBytes += chunk.byteLength;
+      if (answerBytes > 4 * request.maxResultBytes + 1024 * 1024) {
+        settle(() => reject(failed('sql-failed', 'the result is too large')));
+      }
+    });
+    child.stderr.on('data', (chunk: Buffer) => {
+      if (complaint.length < 2000) complaint += chunk.toString();
+    });
+    child.stdin.on('error', () => undefined);
+    child.on('error', (cause) => settle(() => reject(failed('sql-failed', `no query process: ${cause.message}`))));
+    child.on('close', (code, signal) =>
+      settle(() => {
+        try {
+          resolve(JSON.parse(Buffer.concat(answer).toString()) as QueryReply);
+        } catch {
+          const isMemory = /out of memory|heap/i.test(complaint);
+          const why = isMemory ? 'it needs too much memory' : `its process ended (${signal ?? code}) without an answer`;
+          reject(failed('sql-failed', why));
+        }
+      }),
+    );
+    child.stdin.write(`${JSON.stringify(request)}\n`);
+  });
+}
+
+/** Resident memory of a process where the system tells (Linux), else 0. */
+function residentMb(child: ChildProcess): number {
+  try {
+    const pages = readFileSync(`/proc/${child.pid}/statm`, 'latin1').split(' ')[1];
+    return (Number(pages) * 4096) / (1024 * 1024);
+  } catch {
+    return 0;
+  }
+}

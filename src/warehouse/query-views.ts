@@ -1,0 +1,39 @@
+import type { TableSpec } from '../domain/table.ts';
+import { sqlColumns, sqlName, sqlText } from '../domain/table-sql.ts';
+import { tables } from '../domain/tables/index.ts';
+import type { QueryTables } from '../ports/warehouse.ts';
+
+/** Columns that follow from others and are therefore not stored. */
+const derivedColumns: Readonly<Record<string, readonly string[]>> = {
+  trades: ['(price * quantity)::DECIMAL(38,16) AS quote_quantity'],
+  agg_trades: ['(price * quantity)::DECIMAL(38,16) AS quote_quantity'],
+};
+
+/** One statement a table: a view over its files, a typed empty one where it has none. */
+export function viewStatements(asked: QueryTables): string[] {
+  return tables.map((spec) => {
+    const tail = asked.replacing[spec.name];
+    const committed = relation(spec, asked.files[spec.name] ?? []);
+    const keys = ['market', 'symbol', ...spec.key].map(sqlName).join(', ');
+    const columns = sqlColumns(spec).map((column) => sqlName(column.name));
+    const list = columns.join(', ');
+    const rows =
+      tail === undefined
+        ? committed
+        : `(SELECT ${list} FROM ${committed} AS committed ANTI JOIN ${relation(spec, [tail])} AS tail USING (${keys})
+            UNION ALL SELECT ${list} FROM ${relation(spec, [tail])})`;
+    const shown = [...columns, ...(derivedColumns[spec.name] ?? [])].join(', ');
+    return `CREATE VIEW ${sqlName(spec.name)} AS SELECT ${shown} FROM ${rows} AS rows`;
+  });
+}
+
+/** Every file that the query may open. */
+export function queryPaths(asked: QueryTables): string[] {
+  return [...new Set([...Object.values(asked.files).flat(), ...Object.values(asked.replacing)])];
+}
+
+function relation(spec: TableSpec, paths: readonly string[]): string {
+  if (paths.length > 0) return `read_parquet([${paths.map(sqlText).join(', ')}], hive_partitioning = false)`;
+  const columns = sqlColumns(spec).map((column) => `NULL::${column.sqlType} AS ${sqlName(column.name)}`);
+  return `(SELECT ${columns.join(', ')} WHERE false)`;
+}
