@@ -25,6 +25,8 @@ export class SymbolTable {
   readonly #market: Market;
   readonly #slots: Slots;
   readonly #bySymbol = new Map<string, SymbolEntry>();
+  /** What the scanner found last: frames of one symbol often follow each other. */
+  last: SymbolEntry | undefined;
   readonly #byHash: (SymbolEntry | undefined)[] = new Array(hashBuckets).fill(undefined);
 
   constructor(market: Market, slots: Slots) {
