@@ -109,11 +109,12 @@ export class TestView implements MarketView {
   sqlGate: Promise<void> = Promise.resolve();
   upstream: StatusAnswer['upstream'] = 'live';
 
-  constructor(options: { seed: number; nowUs: number }) {
+  /** `history` false: nothing happened before. */
+  constructor(options: { seed: number; nowUs: number; history?: boolean }) {
     this.#random = generator(options.seed);
     this.#nowUs = options.nowUs;
     this.#startedAtUs = options.nowUs;
-    this.#coins = coins.map((coin) => this.#makeCoin(coin));
+    this.#coins = coins.map((coin) => this.#makeCoin(coin, options.history ?? true));
   }
 
   instruments(): readonly InstrumentRow[] {
@@ -360,7 +361,7 @@ export class TestView implements MarketView {
     throw new TidemarkError('unknown-instrument', { doing: 'find', what: id, why: 'it is not recorded here' });
   }
 
-  #makeCoin(spec: (typeof coins)[number]): Coin {
+  #makeCoin(spec: (typeof coins)[number], history: boolean): Coin {
     const { symbol, base, priceScale, quantityScale, price, step, rate, size } = spec;
     const id = `binance:spot:${symbol}`;
     const coin: Coin = {
@@ -390,6 +391,7 @@ export class TestView implements MarketView {
       gaps: [],
       missingIds: 0,
     };
+    if (!history) return coin;
     const thisMinuteUs = openTimeUs('1m', this.#nowUs);
     for (let at = thisMinuteUs - historyUs; at < thisMinuteUs; at += minuteUs) {
       if (at < this.#nowUs - secondsKeptUs) coin.minutes.push(this.#roughBar(coin, at));

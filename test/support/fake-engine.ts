@@ -4,13 +4,13 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { startServer } from '../../src/server/index.ts';
 import { TestView } from '../../src/server/server.test-view.ts';
+import { createNodeWorld } from '../../src/world/node/index.ts';
 
 const port = Number(process.argv[2] ?? 8790);
 const webFolder = resolve(process.argv[3] ?? resolve(import.meta.dirname, '../../dist/web'));
-const wallUs = () => Date.now() * 1000;
-const cancelling = (timer: NodeJS.Timeout, clear: (timer: NodeJS.Timeout) => void) => () => clear(timer);
+const { clock, timers, random } = createNodeWorld();
 
-const view = new TestView({ seed: 7, nowUs: wallUs() });
+const view = new TestView({ seed: 7, nowUs: clock.wallUs() });
 const server = await startServer(view, {
   host: '127.0.0.1',
   port,
@@ -21,16 +21,13 @@ const server = await startServer(view, {
     warn: (fields, message) => console.error(message, fields),
     error: (fields, message) => console.error(message, fields),
   },
-  clock: { wallUs, monotonicUs: () => performance.now() * 1000 },
-  timers: {
-    after: (delayMs, callback) => cancelling(setTimeout(callback, delayMs), clearTimeout),
-    every: (periodMs, callback) => cancelling(setInterval(callback, periodMs), clearInterval),
-  },
-  random: { fraction: Math.random, hex: (bytes) => crypto.getRandomValues(Buffer.alloc(bytes)).toString('hex') },
+  clock,
+  timers,
+  random,
   // A page under development comes from Vite, which passes /api on to this server with its own Host and Origin.
   allowedHosts: ['localhost:5173', '127.0.0.1:5173', 'localhost', '127.0.0.1'],
 });
-const ticking = setInterval(() => view.tick(wallUs()), 100);
+const ticking = setInterval(() => view.tick(clock.wallUs()), 100);
 console.log(`${server.url} (SIMULATED)`);
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
