@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import fc from 'fast-check';
 import { openFolderBlobs } from '../blobs/folder.ts';
 import { openSqliteCatalog } from '../catalog/sqlite.ts';
@@ -10,53 +8,9 @@ import { Batch } from '../domain/batch.ts';
 import type { Instrument } from '../domain/instrument.ts';
 import { dayUs, minuteUs } from '../domain/interval.ts';
 import { Slots } from '../domain/slots.ts';
-import { candles, trades, venueCandles } from '../domain/tables/index.ts';
-import type { Lake } from '../ports/lake.ts';
+import { candles, type trades, venueCandles } from '../domain/tables/index.ts';
+import { btc, emptyCommit, newLake, type Place, startUs, tradeBatch } from './lake-fixture.ts';
 import { openParquetLake } from './parquet-lake.ts';
-
-const btc: Instrument = { venue: 'binance', market: 'spot', symbol: 'BTCUSDT' };
-const startUs = Date.UTC(2026, 0, 2, 3, 4, 5) * 1000;
-const folders: string[] = [];
-after(() => {
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
-});
-
-interface Place {
-  readonly folder: string;
-  readonly lake: Lake;
-}
-
-async function newLake(folder = mkdtempSync(join(tmpdir(), 'tidemark-lake-'))): Promise<Place> {
-  folders.push(folder);
-  const lake = await openParquetLake({
-    catalog: await openSqliteCatalog(join(folder, 'catalog.db')),
-    blobs: openFolderBlobs(join(folder, 'blobs')),
-    scratchFolder: join(folder, 'scratch'),
-  });
-  await lake.open();
-  return { folder, lake };
-}
-
-const emptyCommit = { positions: [], checkpoint: new Uint8Array([1]) };
-
-function tradeBatch(slots: Slots, ids: readonly number[], instrument = btc, atUs = startUs): Batch {
-  const batch = new Batch(trades);
-  const slot = slots.atLeast(instrument, 2, 5).index;
-  for (const id of ids) {
-    const row = batch.add(slot);
-    const columns = batch.columns;
-    columns.trade_id[row] = id;
-    columns.price[row] = 6_000_000 + (id % 1000);
-    columns.quantity[row] = 1 + (id % 77);
-    columns.traded_at[row] = atUs + id * 1000;
-    columns.event_at[row] = id % 3 === 0 ? Number.NaN : atUs + id * 1000 + 500;
-    columns.received_at[row] = atUs + id * 1000 + 900;
-    columns.buyer_is_maker[row] = id % 2;
-    columns.is_market[row] = 1;
-    columns.origin[row] = 'frame';
-  }
-  return batch as unknown as Batch;
-}
 
 test('rows come back as they went in, with absent values absent', async () => {
   const { lake } = await newLake();
@@ -138,7 +92,7 @@ test('a state row replaces the committed row of its key, whatever file holds it'
   const { lake } = await newLake();
   const slots = new Slots();
   const batchOf = (rows: readonly [interval: string, minute: number, close: number][]) => {
-    const batch = new Batch(venueLike);
+    const batch = new Batch(candles);
     for (const [interval, minute, close] of rows) {
       const row = batch.add(slots.atLeast(btc, 2, 5).index);
       const columns = batch.columns;
@@ -177,7 +131,6 @@ test('a state row replaces the committed row of its key, whatever file holds it'
   );
   await lake.close();
 });
-const venueLike = candles;
 
 test('a row committed twice makes the content hash fail by name', async () => {
   const { lake } = await newLake();

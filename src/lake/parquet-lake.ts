@@ -12,7 +12,7 @@ import { tableNamed } from '../domain/tables/index.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
 import type { Catalog, CatalogChange, DataFile } from '../ports/catalog.ts';
 import type { ContentHash, Lake, LakeCommit, LakeFiles, LakeQuery, LakeRows, LakeState } from '../ports/lake.ts';
-import { compactPartition, nextCompaction } from './compaction.ts';
+import { type CompactionWork, compactPartition, nextCompaction } from './compaction.ts';
 import { contentHashes, refuseTwins } from './content-hash.ts';
 import { describeParquet, identityList, parquetRelation, type WrittenFile, writeParquet } from './parquet-files.ts';
 import { readRows } from './read-rows.ts';
@@ -32,6 +32,9 @@ export interface ParquetLakeOptions {
   /** A reader only: takes no fence, leaves the scratch folder alone, and cannot commit. */
   readonly isReadOnly?: boolean;
 }
+
+/** Looks by `compact` that found the same late files of a finished day, after which it counts as finished again. */
+const quietLooks = 30;
 
 /** A `state` file that holds rows being replaced is merged into the commit's file up to this size, else rewritten by itself. */
 const mergedRowsMax = 20_000;
@@ -59,6 +62,9 @@ class ParquetLake implements Lake {
   #fence: number | undefined;
   /** Blobs that no version named when the last sweep looked; gone at the next one if that is still so. */
   #suspects = new Set<string>();
+
+  /** Per finished day with late files: which, and how many looks found just these. */
+  readonly #late = new Map<string, { files: string; looks: number }>();
 
   constructor(options: ParquetLakeOptions, session: SqlSession) {
     this.#catalog = options.catalog;
@@ -103,7 +109,7 @@ class ParquetLake implements Lake {
   compact(): Promise<boolean> {
     return this.#turns.take(async () => {
       const fence = this.#ownFence();
-      const work = nextCompaction((await this.#catalog.state()).files);
+      const work = nextCompaction((await this.#catalog.state()).files, (late) => this.#isQuiet(late));
       if (work === undefined) return false;
       const spec = knownTable(work.table);
       const written: WrittenFile[] = [];
@@ -231,6 +237,16 @@ class ParquetLake implements Lake {
       doing: 'change the lake',
       why: this.#isReadOnly ? 'it was opened for reading' : 'open() takes the fence first',
     });
+  }
+
+  #isQuiet(work: CompactionWork): boolean {
+    const day = `${work.table} ${work.market} ${work.date}`;
+    const files = work.files.map((file) => file.name).join(' ');
+    const known = this.#late.get(day);
+    const looks = known?.files === files ? known.looks + 1 : 1;
+    if (looks < quietLooks) this.#late.set(day, { files, looks });
+    else this.#late.delete(day);
+    return looks >= quietLooks;
   }
 
   /** Writes the files of one batch to scratch, one a market and day, with the rows of `state` files that it touches. */
