@@ -16,9 +16,12 @@ interface Failure extends Error {
   readonly failureType?: string;
 }
 
+/** Message and stack of what a test threw, without the lines of Node's own runner. */
 function failureText(error: Failure): string {
   const cause = error.cause;
-  return cause instanceof Object ? inspect(cause, { depth: 6, breakLength: 120 }) : error.message;
+  if (!(cause instanceof Error)) return cause instanceof Object ? inspect(cause, { depth: 6 }) : error.message;
+  const own = (cause.stack ?? cause.message).split('\n').filter((line) => !/^\s+at .*\(?node:/.test(line));
+  return cause.cause === undefined ? own.join('\n') : `${own.join('\n')}\ncaused by ${inspect(cause.cause)}`;
 }
 
 function fileEvent({ type, data }: TestEvent): FileEvent | undefined {

@@ -116,10 +116,11 @@ export function runFile(options: FileOptions): Promise<FileResult> {
       clearTimeout(watchdog);
       signal.removeEventListener('abort', killGroup);
       killGroup();
-      const why = oddEnd({ code, killedBy, ended, silent, running, testTimeoutMs, failures: failed.length });
-      if (why !== undefined) failed.push({ name: file, line: 0, why });
-      else if (passed + failed.length + skipped.length === 0 && namePattern === undefined) {
-        failed.push({ name: file, line: 0, why: 'holds no test' });
+      const counted = passed + failed.length + skipped.length;
+      const why = oddEnd({ code, killedBy, ended, silent, running, testTimeoutMs, counted, failures: failed.length });
+      // Filtered by name, a file may have nothing to run.
+      if (why !== undefined && !(counted === 0 && code === 0 && namePattern !== undefined)) {
+        failed.push({ name: file, line: 0, why });
       }
       resolve({ file, passed, failed, skipped, output, elapsedMs: performance.now() - startedAtMs });
     };
@@ -149,6 +150,7 @@ interface End {
   readonly silent: boolean;
   readonly running: ReadonlySet<string>;
   readonly testTimeoutMs: number;
+  readonly counted: number;
   readonly failures: number;
 }
 
@@ -156,6 +158,7 @@ function oddEnd(end: End): string | undefined {
   const during = end.running.size === 0 ? '' : ` during: ${[...end.running].join(', ')}`;
   if (end.silent) return `said nothing for ${end.testTimeoutMs / 1000} s and was killed${during}`;
   if (end.killedBy !== null) return `was killed by ${end.killedBy}${during}`;
+  if (end.code === 0 && end.counted === 0 && end.running.size === 0) return 'holds no test, or ended before its first';
   if (!end.ended) return `ended before its tests did, with code ${end.code}${during}`;
   if (end.code !== 0 && end.failures === 0) return `ended with code ${end.code} though every test passed`;
   return undefined;
