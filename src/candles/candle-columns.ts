@@ -1,4 +1,5 @@
 import { bigPowerOfTen, powerOfTen } from '../domain/decimal.ts';
+import { assert } from '../domain/error.ts';
 
 /**
  * Cells of a candle. A sum is two cells, `low + high × 2^52`, exact below 2^105: no bigint while trades arrive.
@@ -156,6 +157,7 @@ export function exactProduct(a: number, b: number): number {
 
 export function sumOf(cells: Float64Array, at: number): bigint {
   const high = cells[at + 1]!;
+  assert(high <= Number.MAX_SAFE_INTEGER, 'a candle sums to less than 2^105');
   return high === 0 ? BigInt(cells[at]!) : (BigInt(high) << 52n) + BigInt(cells[at]!);
 }
 

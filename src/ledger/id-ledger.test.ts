@@ -55,8 +55,8 @@ function outcome(ledger: IdLedger) {
 const frameSteps = fc
   .array(
     fc.oneof(
-      { weight: 8, arbitrary: fc.constant<{ skip: number; back?: number }>({ skip: 0 }) },
-      { weight: 2, arbitrary: fc.record({ skip: fc.integer({ min: 1, max: 6 }) }) },
+      { weight: 8, arbitrary: fc.constant({ skip: 0, back: 0 }) },
+      { weight: 2, arbitrary: fc.record({ skip: fc.integer({ min: 1, max: 6 }), back: fc.constant(0) }) },
       { weight: 1, arbitrary: fc.record({ skip: fc.constant(0), back: fc.integer({ min: 1, max: 8 }) }) },
       { weight: 1, arbitrary: fc.constant(null) },
     ),
@@ -66,7 +66,7 @@ const frameSteps = fc
     let next = 100;
     return moves.map((move): Step => {
       if (move === null) return { kind: 'down' };
-      if (move.back !== undefined) return { kind: 'frame', id: Math.max(100, next - move.back) };
+      if (move.back > 0) return { kind: 'frame', id: Math.max(100, next - move.back) };
       next += move.skip;
       return { kind: 'frame', id: next++ };
     });
