@@ -8,8 +8,8 @@ import { Slots } from '../domain/slots.ts';
 import type { trades } from '../domain/tables/index.ts';
 import type { DataFile } from '../ports/catalog.ts';
 import { compactPartition, nextCompaction } from './compaction.ts';
-import { btc, emptyCommit, newLake, startUs, tradeBatch } from './lake-fixture.ts';
 import { describeParquet, type WrittenFile } from './parquet-files.ts';
+import { btc, emptyCommit, newLake, startUs, tradeBatch } from './parquet-lake.test-fixture.ts';
 import { SqlSession } from './sql-session.ts';
 
 const midnightUs = Math.floor(startUs / dayUs) * dayUs;

@@ -9,7 +9,7 @@ import type { Instrument } from '../domain/instrument.ts';
 import { dayUs, minuteUs } from '../domain/interval.ts';
 import { Slots } from '../domain/slots.ts';
 import { candles, type trades, venueCandles } from '../domain/tables/index.ts';
-import { btc, emptyCommit, newLake, type Place, startUs, tradeBatch } from './lake-fixture.ts';
+import { btc, emptyCommit, newLake, type Place, startUs, tradeBatch } from './parquet-lake.test-fixture.ts';
 import { openParquetLake } from './parquet-lake.ts';
 
 test('rows come back as they went in, with absent values absent', async () => {

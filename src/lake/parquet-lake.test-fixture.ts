@@ -8,7 +8,7 @@ import { Batch } from '../domain/batch.ts';
 import type { Instrument } from '../domain/instrument.ts';
 import type { Slots } from '../domain/slots.ts';
 import { trades } from '../domain/tables/index.ts';
-import type { Lake } from '../ports/lake.ts';
+import type { Lake, LakeState } from '../ports/lake.ts';
 import { openParquetLake } from './parquet-lake.ts';
 
 export const btc: Instrument = { venue: 'binance', market: 'spot', symbol: 'BTCUSDT' };
@@ -21,23 +21,23 @@ process.on('exit', () => {
 export interface Place {
   readonly folder: string;
   readonly lake: Lake;
+  readonly state: LakeState;
 }
 
 let opened = 0;
 
 export async function newLake(
   folder = mkdtempSync(join(tmpdir(), 'tidemark-lake-')),
-  options: { keptVersions?: number } = {},
+  options: { keptVersions?: number; isKept?: boolean } = {},
 ): Promise<Place> {
-  folders.add(folder);
+  if (!options.isKept) folders.add(folder);
   const lake = await openParquetLake({
     catalog: await openSqliteCatalog(join(folder, 'catalog.db')),
     blobs: openFolderBlobs(join(folder, 'blobs')),
     scratchFolder: join(folder, `scratch-${process.pid}-${opened++}`),
-    ...options,
+    ...(options.keptVersions === undefined ? {} : { keptVersions: options.keptVersions }),
   });
-  await lake.open();
-  return { folder, lake };
+  return { folder, lake, state: await lake.open() };
 }
 
 export const emptyCommit = { positions: [], checkpoint: new Uint8Array([1]) };
