@@ -5,7 +5,7 @@ import type { DialBudget } from './dial-budget.ts';
 import { Session, type SessionEnd, type SessionEvents, type SessionSurroundings } from './session.ts';
 
 /** Both connections stay open for so long after the new one is subscribed; ids tell the doubles. */
-const overlapMs = 2000;
+const longestOverlapMs = 2000;
 /** Venue's word on how long to keep away, when it gives none. */
 const banMs = 120_000;
 const refusedEverywhereMs = 300_000;
@@ -119,11 +119,9 @@ export class Lane {
       },
       closed: (session, end) => this.closed(session, end),
     };
-    let session: Session;
-    try {
-      session = new Session(this.around, this.plan, url, this.nextNumber(), events);
-    } catch (error) {
-      this.around.journalFailed(error);
+    const session = new Session(this.around, this.plan, url, this.nextNumber(), events);
+    if (this.isStopped) {
+      session.abandon('the journal failed');
       return;
     }
     if (this.current === undefined) this.current = session;
@@ -139,6 +137,7 @@ export class Lane {
     this.scheduleRotation(session);
     if (old === undefined) return;
     this.leaving.add(old);
+    const overlapMs = Math.min(longestOverlapMs, session.plan.limits.lifetimeMs / 50);
     this.around.world.timers.after(overlapMs, () => old.close('replaced'));
   }
 

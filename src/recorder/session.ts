@@ -1,4 +1,4 @@
-import { type JournalWriter, recordKinds } from '../ports/journal.ts';
+import { type JournalWriter, recordKinds, type SessionRecord } from '../ports/journal.ts';
 import type { SessionPlan, Source } from '../ports/source.ts';
 import type { WebSocketConnection, WebSocketEvents, World } from '../ports/world.ts';
 import { eventTimeUs, mayBeControl, readControl } from './frame-sight.ts';
@@ -61,7 +61,7 @@ export class Session {
     this.events = events;
     const { clock, network } = around.world;
     this.heardAtUs = clock.monotonicUs();
-    around.logbook.session({ event: 'dialled', session: number, planSession: plan.id, market: plan.market, url });
+    this.record({ event: 'dialled', session: number, planSession: plan.id, market: plan.market, url });
     this.connection = network.webSocket(
       url,
       {
@@ -147,7 +147,7 @@ export class Session {
     this.state = 'open';
     this.openedAtUs = this.around.world.clock.wallUs();
     this.heardAtUs = this.around.world.clock.monotonicUs();
-    this.around.logbook.session({ event: 'opened', session: this.number });
+    this.record({ event: 'opened', session: this.number });
     this.events.opened(this);
     this.subscribe();
   }
@@ -178,7 +178,7 @@ export class Session {
     if (this.state !== 'open') return;
     this.unanswered.add(requestId);
     this.unsent -= 1;
-    this.around.logbook.session({ event: 'subscribed', session: this.number, streams: names, requestId });
+    this.record({ event: 'subscribed', session: this.number, streams: names, requestId });
     this.connection.send(this.around.source.subscribeMessage(names, requestId));
   }
 
@@ -190,7 +190,7 @@ export class Session {
       return;
     }
     const { requestId, error } = control;
-    this.around.logbook.session({
+    this.record({
       event: 'acknowledged',
       session: this.number,
       requestId,
@@ -216,15 +216,19 @@ export class Session {
     this.state = 'closed';
     for (const cancel of this.timers) cancel();
     this.timers = [];
+    this.record({
+      event: 'closed',
+      session: this.number,
+      code: end.code,
+      reason: end.reason,
+      side: end.byUs ? 'us' : end.code === 1006 && end.refused === undefined ? 'network' : 'venue',
+      ...(end.refused === undefined ? {} : { refusedStatus: end.refused.status }),
+    });
+  }
+
+  private record(record: SessionRecord): void {
     try {
-      this.around.logbook.session({
-        event: 'closed',
-        session: this.number,
-        code: end.code,
-        reason: end.reason,
-        side: end.byUs ? 'us' : end.code === 1006 && end.refused === undefined ? 'network' : 'venue',
-        ...(end.refused === undefined ? {} : { refusedStatus: end.refused.status }),
-      });
+      this.around.logbook.session(record);
     } catch (error) {
       this.around.journalFailed(error);
     }
