@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { dumpDecoded } from '../../../test/support/decoded-rows.ts';
 import { Decoded } from '../../domain/decoded.ts';
 import type { Market } from '../../domain/instrument.ts';
 import { decodeByParse } from './decode.ts';
-import { dumpDecoded } from './dump.ts';
 import {
   encode24hrTicker,
   encodeAggTrade,

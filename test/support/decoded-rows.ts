@@ -1,5 +1,5 @@
-import type { Batch } from '../../domain/batch.ts';
-import type { Decoded } from '../../domain/decoded.ts';
+import type { Batch } from '../../src/domain/batch.ts';
+import type { Decoded } from '../../src/domain/decoded.ts';
 
 /** Everything decoded, as plain values that can be compared and written down; prices and quantities as integers with their slot. */
 export function dumpDecoded(out: Decoded): Record<string, unknown> {
