@@ -1,0 +1,261 @@
+import { Popover } from '@base-ui/react/popover';
+import type { ReactNode } from 'react';
+import { useLive } from '../state/context.tsx';
+import { shareText } from '../text/number-text.ts';
+import { clockText, dateTimeText, lagText, spanText } from '../text/time-text.ts';
+import { Pill } from './pill.tsx';
+import { type Connection, useConnection } from './use-connection.ts';
+
+function Item(properties: { name: string; className?: string; label: ReactNode; children: ReactNode }) {
+  return (
+    <Popover.Root>
+      <Popover.Trigger className={`strip-item ${properties.className ?? ''}`} data-item={properties.name}>
+        {properties.label}
+      </Popover.Trigger>
+      <Popover.Portal>
+        <Popover.Positioner className="layer-menu" side="top" sideOffset={6} align="start" collisionPadding={8}>
+          <Popover.Popup className="popover">
+            <Popover.Title className="popover-title">{properties.name}</Popover.Title>
+            {properties.children}
+          </Popover.Popup>
+        </Popover.Positioner>
+      </Popover.Portal>
+    </Popover.Root>
+  );
+}
+
+const explanations: Record<string, string> = {
+  CONNECTING: 'The page is reaching the server, or the server the venue.',
+  LIVE: 'The venue is heard, and its events arrive in time.',
+  QUIET: 'The venue is heard and healthy; there are just no trades of this symbol.',
+  LAGGING: 'Events arrive, but later than they should: the 95th percentile has been above one second for five seconds.',
+  STALE: 'Nothing was heard of the venue for ten seconds. What is on the screen may no longer be true.',
+  RECONNECTING: 'The server is not reached. Charts keep working on what is here; the gap is fetched on return.',
+  OFFLINE: 'This device has no network. Charts keep working on what is here.',
+  'VENUE DOWN': 'The server cannot reach the venue. It keeps trying and will repair what was missed.',
+  HISTORICAL: 'Recorded data: the range does not touch now.',
+};
+
+/** Second fact beside the word: why, or how fresh. */
+function Beside({ connection }: { connection: Connection }) {
+  const { word, link, facts, nowMs } = connection;
+  const { status, statusAtMs, socket } = link;
+  if (word === 'RECONNECTING' || word === 'OFFLINE') {
+    const inMs = socket.nextAttemptAtMs === null ? 0 : socket.nextAttemptAtMs - (performance.timeOrigin + nowMs);
+    return (
+      <span className="figure">
+        attempt {socket.attempt}
+        {inMs > 500 ? `, next in ${Math.ceil(inMs / 1000)} s` : ', now'}
+      </span>
+    );
+  }
+  if (word === 'STALE' && status !== undefined) {
+    const ageUs =
+      (statusAtMs === undefined ? 0 : nowMs - statusAtMs) * 1000 +
+      (status.nowUs - (status.lastPulseAtUs ?? status.nowUs));
+    return (
+      <span>
+        as of <b>{clockText(status.lastPulseAtUs ?? status.nowUs)}</b>{' '}
+        <span className="fault">{spanText(ageUs)} ago</span>
+      </span>
+    );
+  }
+  if (word === 'QUIET' && facts.lastTradeSeenAtMs !== undefined)
+    return (
+      <span>
+        last trade <b>{spanText((nowMs - facts.lastTradeSeenAtMs) * 1000)}</b> ago
+      </span>
+    );
+  if (status?.lagMs !== null && status?.lagMs !== undefined)
+    return (
+      <span>
+        lag <b className={word === 'LAGGING' ? 'caution' : ''}>{lagText(status.lagMs.p50)}</b>{' '}
+        <span className="dim">p95 {lagText(status.lagMs.p95)}</span>
+      </span>
+    );
+  return <span className="dim">{status === undefined ? 'no server yet' : 'lag not known yet'}</span>;
+}
+
+export function StatusStrip() {
+  const connection = useConnection();
+  const { word, link, facts } = connection;
+  const { status } = link;
+  const kind = link.dataKind ?? 'live';
+  const unreal = kind === 'simulated' || kind === 'replay';
+  const kindWord = kind.toUpperCase();
+  const expected = facts.expectedIds ?? 0;
+  const held = facts.heldIds ?? 0;
+  const whole = expected > 0 && held >= expected && facts.emptyBars === 0;
+  const openGaps = facts.openGaps + facts.repairingGaps;
+  const heldText =
+    facts.expectedIds === null ? '–' : whole ? '100 %' : held >= expected ? '< 100 %' : shareText(held, expected);
+  return (
+    <footer className="strip" aria-label="Status">
+      {unreal ? (
+        <Item
+          name="Data kind"
+          className="strip-kind"
+          label={<Pill word={kind === 'simulated' ? 'SIMULATED' : 'REPLAY'} />}
+        >
+          <p>
+            {kind === 'simulated'
+              ? 'Everything here comes from a simulated exchange: no venue, no market, no money. It cannot be mistaken for live data: every answer and picture carries the word.'
+              : 'Recorded frames are played again. Nothing here happens now.'}
+          </p>
+          {status?.seed != null && (
+            <dl className="facts">
+              <dt>Seed</dt>
+              <dd>{status.seed}</dd>
+            </dl>
+          )}
+        </Item>
+      ) : null}
+      <Item name="Connection" className="strip-connection" label={<Pill word={word} />}>
+        <p>{explanations[word]}</p>
+        <dl className="facts">
+          <dt>Page to server</dt>
+          <dd>{link.socket.socket === 'open' ? 'connected' : `not reached, attempt ${link.socket.attempt}`}</dd>
+          <dt>Server to venue</dt>
+          <dd>{status?.upstream ?? 'not known'}</dd>
+          {status?.sessions.map((session) => (
+            <div key={session.session}>
+              <dt>{session.market}</dt>
+              <dd>
+                {session.state} since {clockText(session.sinceUs)}, {session.reconnects} reconnects
+              </dd>
+            </div>
+          ))}
+        </dl>
+      </Item>
+      <Item name="Lag" className="wide" label={<Beside connection={connection} />}>
+        <p>From the event at the venue to the pixels here, in its three parts.</p>
+        <dl className="facts">
+          <dt>Venue to server</dt>
+          <dd>
+            {status?.lagMs == null
+              ? 'clock not synchronised'
+              : `p50 ${lagText(status.lagMs.p50)}, p95 ${lagText(status.lagMs.p95)} (estimated)`}
+          </dd>
+          <dt>Server to browser</dt>
+          <dd>{link.halfRoundTripMs === undefined ? '–' : `${lagText(link.halfRoundTripMs)} (half a round trip)`}</dd>
+          <dt>Browser to paint</dt>
+          <dd>{link.paintMs === undefined ? '–' : lagText(link.paintMs)}</dd>
+        </dl>
+      </Item>
+      <Item
+        name="Held in view"
+        className="strip-held"
+        label={
+          <span>
+            {whole ? (
+              <>
+                <b>complete</b> <span className="wide-text dim">in view</span>
+              </>
+            ) : (
+              <>
+                <span className="wide-text">held </span>
+                <b className={expected > 0 && held < expected ? 'fault' : ''}>{heldText}</b>{' '}
+                <span className="wide-text dim">in view</span>
+              </>
+            )}
+          </span>
+        }
+      >
+        <p>
+          Trades held here among those that the venue numbered, in the visible range. “Complete” is said only when held
+          is all of them.
+        </p>
+        <dl className="facts">
+          <dt>Ids held</dt>
+          <dd>{facts.expectedIds === null ? 'no ids in view' : `${held} of ${expected}`}</dd>
+          <dt>Bars without data</dt>
+          <dd>
+            {facts.emptyBars} of {facts.bars}
+          </dd>
+          <dt>Tidemark</dt>
+          <dd>{facts.tidemarkUs === null ? 'no evidence yet' : dateTimeText(facts.tidemarkUs)}</dd>
+          {facts.fromUs !== undefined && facts.toUs !== undefined && (
+            <>
+              <dt>Range</dt>
+              <dd>
+                {dateTimeText(facts.fromUs)} – {clockText(facts.toUs)}
+              </dd>
+            </>
+          )}
+        </dl>
+      </Item>
+      <Item
+        name="Gaps"
+        className="strip-gaps"
+        label={
+          <span>
+            <b className={openGaps > 0 ? 'fault' : ''}>{openGaps}</b> {openGaps === 1 ? 'gap' : 'gaps'}
+            <span className="wide-text">{facts.repairingGaps > 0 ? ' repairing' : ' open'}</span>
+          </span>
+        }
+      >
+        <p>Stretches of missing ids of this symbol. A gap is closed by evidence only, and never drawn over.</p>
+        <dl className="facts">
+          <dt>Open</dt>
+          <dd>{facts.openGaps}</dd>
+          <dt>Being repaired</dt>
+          <dd>{facts.repairingGaps}</dd>
+          <dt>Declared: no source has it</dt>
+          <dd>{facts.declaredGaps}</dd>
+          <dt>Bars repaired in view</dt>
+          <dd>{facts.repairedBars}</dd>
+        </dl>
+      </Item>
+      <div className="grow strip-fill" />
+      <Item
+        name="Data"
+        className="wide strip-right"
+        label={
+          <span>
+            data <b className={unreal ? 'unreal' : ''}>{kindWord}</b>
+          </span>
+        }
+      >
+        <p>What the whole view is: live, historical, a replay, or simulated.</p>
+        <dl className="facts">
+          <dt>Version</dt>
+          <dd>{status?.version ?? link.version ?? '–'}</dd>
+          <dt>Lake</dt>
+          <dd>
+            version {status?.lake.catalogVersion ?? '–'}, {status?.lake.files ?? '–'} files
+          </dd>
+          <dt>Findings</dt>
+          <dd>{status?.findings ?? '–'}</dd>
+        </dl>
+      </Item>
+    </footer>
+  );
+}
+
+const bannerAfterMs = 2_000;
+
+/** Says that the server is away, after two seconds: a blip does not flicker. Covers no price. */
+export function Banner() {
+  const live = useLive();
+  const { word, link, nowMs, lostForMs } = useConnection();
+  const isLost = word === 'RECONNECTING' || word === 'OFFLINE';
+  if (!isLost || lostForMs === undefined || lostForMs < bannerAfterMs) return null;
+  const inMs =
+    link.socket.nextAttemptAtMs === null ? 0 : link.socket.nextAttemptAtMs - (performance.timeOrigin + nowMs);
+  return (
+    <div className="banner" role="status">
+      <Pill word={word} />
+      <span>
+        Server not reached for {Math.floor(lostForMs / 1000)} s.{' '}
+        <span className="wide-text">Charts keep working on what is here. </span>
+        <span className="dim">
+          Attempt {link.socket.attempt}
+          {inMs > 500 ? `, next in ${Math.ceil(inMs / 1000)} s` : ''}
+        </span>
+      </span>
+      <button type="button" className="button outlined" onClick={() => live.retryNow()}>
+        Retry now
+      </button>
+    </div>
+  );
+}
