@@ -21,9 +21,9 @@ export function isTypeScript(path: string): boolean {
   return /\.tsx?$/.test(path);
 }
 
-/** Tests, and what serves them alone beside the code (`server.test-view.ts`). */
+/** Tests, and what serves them alone beside the code: `server.test-view.ts`, `lake-fixture.ts`. */
 export function isTest(path: string): boolean {
-  return /\.test(-[\w-]+)?\.tsx?$/.test(path) || path.startsWith('test/');
+  return /\.test(-[\w-]+)?\.tsx?$/.test(path) || /[-.]fixture\.ts$/.test(path) || path.startsWith('test/');
 }
 
 /** A contract's suite of promises: test code that lies beside the contract. */

@@ -43,11 +43,13 @@ function checkSource(file: Parameters<Rule['check']>[0]): Refusal[] {
       continue;
     }
     const to = folderOf(target);
-    const why = !target.startsWith('src/')
-      ? `src/ stands alone: move ${target} into the row it belongs to`
-      : to === undefined
-        ? `${target} has no row`
-        : objection(folder, to);
+    const why = isTest(target)
+      ? 'it serves tests alone: move what the program needs out of it'
+      : !target.startsWith('src/')
+        ? `src/ stands alone: move ${target} into the row it belongs to`
+        : to === undefined
+          ? `${target} has no row`
+          : objection(folder, to);
     if (why !== undefined) found.push(refusal(file, offset, `imports ${specifier}: ${why}`));
   }
   return found;
@@ -86,6 +88,7 @@ export const layers: Rule = {
     { path: 'src/harbour/a.ts', source: "import { b } from '../pipeline/b.ts';" },
     { path: 'src/ports/sink.contract.ts', source: "import { b } from '../sinks/b.ts';" },
     { path: 'src/domain/a.ts', source: "import { b } from '../../test/b.ts';" },
+    { path: 'src/lake/a.ts', source: "import { b } from './b-fixture.ts';" },
     { path: 'src/other/a.ts', source: 'export const a = 1;' },
     { path: 'src/main.ts', source: 'export const a = 1;' },
     { path: 'web/src/a.tsx', source: "import { b } from '../../src/domain/b.ts'; export const A = () => <b />;" },
@@ -99,6 +102,7 @@ export const layers: Rule = {
     { path: 'src/lake/a.ts', source: "import { b } from '../ports/b.ts'; import { c } from './c.ts';" },
     { path: 'src/cli/wire.ts', source: "import { b } from '../lake/b.ts'; import { h } from '../harbour/h.ts';" },
     { path: 'src/harbour/a.ts', source: "import { b } from '../sources/binance/b.ts';" },
+    { path: 'src/lake/lake-fixture.ts', source: "import { b } from '../blobs/b.ts';" },
     { path: 'src/pipeline/a.test.ts', source: "import { b } from '../lake/b.ts';" },
     { path: 'web/src/a.ts', source: "import { b } from '../../src/protocol/b.ts'; import { c } from './c.ts';" },
   ],
