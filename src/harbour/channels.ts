@@ -5,6 +5,11 @@ export interface Message {
   readonly stream: string;
   /** When the venue made it. */
   readonly atUs: number;
+  /** Trade, aggregate or update ids (`U`, `u`) that it brings, the open time of a candle; −1 when it has none. */
+  readonly firstId: number;
+  readonly lastId: number;
+  /** The combined envelope where it was recorded whole. */
+  readonly envelope?: string;
   text(unit: TimeUnit): string;
 }
 
@@ -47,12 +52,19 @@ export class Channels {
 }
 
 /** A message that is written at most once per unit, and only if somebody listens. */
-export function lazyMessage(stream: string, atUs: number, write: (unit: TimeUnit) => string): Message {
+export function lazyMessage(
+  stream: string,
+  atUs: number,
+  [firstId, lastId]: readonly [number, number],
+  write: (unit: TimeUnit) => string,
+): Message {
   let inMs: string | undefined;
   let inUs: string | undefined;
   return {
     stream,
     atUs,
+    firstId,
+    lastId,
     text: (unit) => {
       if (unit === 'us') {
         inUs ??= write('us');

@@ -35,7 +35,7 @@ export interface ConnectionOptions {
 }
 
 /** Sees each data message as it was sent. */
-export type OnSent = (connection: Connection, message: Message, text: string) => void;
+export type OnSent = (message: Message) => void;
 
 const methods = ['SUBSCRIBE', 'UNSUBSCRIBE', 'LIST_SUBSCRIPTIONS', 'SET_PROPERTY', 'GET_PROPERTY'];
 
@@ -94,10 +94,14 @@ export class Connection implements Subscriber {
 
   deliver(message: Message): void {
     if (!this.#isOpen || this.#isMute) return;
-    const data = message.text(this.options.unit);
-    const text = this.#isCombined ? encodeCombined(message.stream.slice(this.options.market.length + 1), data) : data;
+    const text = this.#isCombined ? this.#combined(message) : message.text(this.options.unit);
     this.#wire.send(text);
-    this.#onSent(this, message, text);
+    this.#onSent(message);
+  }
+
+  #combined(message: Message): string {
+    if (message.envelope !== undefined) return message.envelope;
+    return encodeCombined(message.stream.slice(this.options.market.length + 1), message.text(this.options.unit));
   }
 
   /** From now on nothing is sent and nothing is answered, as if the other side had lost the network. */

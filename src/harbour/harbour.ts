@@ -1,47 +1,19 @@
-import type { Market } from '../domain/instrument.ts';
+import { type Market, markets } from '../domain/instrument.ts';
 import type { VenueHosts } from '../ports/source.ts';
 import type { World } from '../ports/world.ts';
 import { encodeError, type TimeUnit } from '../sources/binance/encode.ts';
 import { connectionRules } from '../sources/binance/limits.ts';
 import { Channels } from './channels.ts';
-import { Connection } from './connection.ts';
+import { Connection, type Wire } from './connection.ts';
 import { type Answered, type Asked, type Doors, listen } from './listen.ts';
-import type { MatchedSymbolOptions } from './markets.ts';
+import type { Listing } from './listing.ts';
 import { MatchingVenue } from './matching-venue.ts';
+import type { HarbourOptions } from './options.ts';
+import { MatchingPlayer, ReplayPlayer } from './players.ts';
+import { ReplayVenue } from './replay-venue.ts';
 import { RequestLimits } from './request-limits.ts';
-import { answer, readQuestion, type VenueState, weightOf } from './rest.ts';
-
-export interface MatchingMode {
-  readonly kind: 'matching';
-  readonly seed: string | number;
-  readonly symbols: readonly MatchedSymbolOptions[];
-  /** Venue seconds per real second; Infinity: as fast as it computes and the sockets take it. */
-  readonly speed: number;
-  /** Venue time at the start; now when left out. */
-  readonly startAtUs?: number;
-  /** Infinite speed only: venue time at which it ends. */
-  readonly endAtUs?: number;
-}
-
-/** Rules that tests shorten. What is left out is the venue's own. */
-export interface HarbourFaults {
-  readonly pingPeriodMs?: number;
-  readonly pongDeadlineMs?: number;
-  readonly lifetimeMs?: number;
-  readonly messagesPerSecond?: number;
-  readonly streamsPerConnection?: number;
-  readonly attemptsPerFiveMinutes?: number;
-  readonly weightPerMinute?: number;
-}
-
-export interface HarbourOptions {
-  readonly host?: string;
-  /** 0: any free port. */
-  readonly port?: number;
-  readonly tls?: { readonly key: string; readonly cert: string };
-  readonly mode: MatchingMode;
-  readonly faults?: HarbourFaults;
-}
+import { answer, type RestQuestion, readQuestion, type VenueState, weightOf } from './rest.ts';
+import { Truth } from './truth.ts';
 
 export interface HttpFailure {
   readonly status: number;
@@ -61,6 +33,7 @@ export interface Harbour {
   readonly hosts: VenueHosts;
   readonly connections: ReadonlySet<Connection>;
   readonly venue: VenueState;
+  readonly truth: Truth;
   /** Ends every connection: with a close frame, or reset without one. */
   dropConnections(options?: { abrupt?: boolean; market?: Market }): void;
   /** `serverShutdown` on every connection; with `thenCloseMs` they are closed after that. */
@@ -70,13 +43,14 @@ export interface Harbour {
   setHttpFailure(failure: HttpFailure | undefined): void;
   /** Upgrades are answered with this instead. */
   setUpgradeFailure(failure: HttpFailure | undefined): void;
+  /** `BREAK`, `HALT`, `CANCEL_ONLY`, `TRADING`; matched symbols only. */
+  setSymbolStatus(symbol: string, status: string): void;
   /** Resolves at the end of a replay or of a run with an end. */
   readonly done: Promise<void>;
   stop(): Promise<void>;
 }
 
 const pumpPeriodMs = 5;
-const chunkUs = 20_000;
 const bufferLimitBytes = 4 << 20;
 const fiveMinutesUs = 300_000_000;
 
@@ -92,7 +66,9 @@ class RunningHarbour implements Harbour, Doors {
   readonly #options: HarbourOptions;
   readonly #channels = new Channels();
   readonly #limits = new RequestLimits();
-  readonly venue: MatchingVenue;
+  readonly venue: MatchingVenue | ReplayVenue;
+  readonly truth: Truth;
+  readonly #player: { play(): void; readonly isOver: boolean };
   readonly connections = new Set<Connection>();
   readonly #attempts = new Map<string, number[]>();
   readonly done: Promise<void>;
@@ -102,15 +78,36 @@ class RunningHarbour implements Harbour, Doors {
   #nextConnectionId = 1;
   #httpFailure: { failure: HttpFailure; left: number } | undefined;
   #upgradeFailure: { failure: HttpFailure; left: number } | undefined;
-  readonly #startedAtUs: number;
-  readonly #venueStartUs: number;
 
   constructor(world: World, options: HarbourOptions) {
     this.#world = world;
     this.#options = options;
-    this.#startedAtUs = world.clock.monotonicUs();
-    this.#venueStartUs = options.mode.startAtUs ?? world.clock.wallUs();
-    this.venue = new MatchingVenue({ ...options.mode, startAtUs: this.#venueStartUs }, this.#channels);
+    const { mode, keep = {} } = options;
+    if (mode.kind === 'matching') {
+      const venue = new MatchingVenue(
+        {
+          ...mode,
+          startAtUs: mode.startAtUs ?? world.clock.wallUs(),
+          keepTrades: keep.trades ?? 4_000_000,
+          keepBookUpdates: keep.bookUpdates ?? 500_000,
+        },
+        this.#channels,
+      );
+      this.venue = venue;
+      this.#player = new MatchingPlayer(venue, mode, world.clock, () => this.#isCongested());
+    } else {
+      const venue = new ReplayVenue(mode.feed, this.#channels);
+      this.venue = venue;
+      this.#player = new ReplayPlayer(venue, mode, world.clock, {
+        isHeard: (stream) => this.#channels.isHeard(stream),
+        isCongested: () => this.#isCongested(),
+        cut: () => this.dropConnections({ abrupt: true }),
+      });
+    }
+    this.truth = new Truth((market, symbol) => this.venue.listing(market, symbol), keep.sentPerConnection ?? 1_000_000);
+    if (this.venue instanceof MatchingVenue) {
+      for (const symbol of this.venue.symbols) this.truth.keepBook(symbol.listing.symbol, symbol.history);
+    }
     if (options.faults?.weightPerMinute !== undefined) {
       const weight = options.faults.weightPerMinute;
       this.#limits.weightLimit = { spot: weight, usdm: weight, coinm: weight };
@@ -123,8 +120,16 @@ class RunningHarbour implements Harbour, Doors {
   async open(): Promise<void> {
     const { host = '127.0.0.1', port = 0, tls } = this.#options;
     this.#listening = await listen({ host, port, ...(tls === undefined ? {} : { tls }) }, this);
+    if (this.#options.truthFile !== undefined) {
+      this.truth.writeTo(this.#world.files.open(this.#options.truthFile, 'create'));
+      this.#cancels.push(this.#world.timers.every(1000, () => this.truth.flush(this.#listings())));
+    }
     this.#cancels.push(this.#world.timers.every(pumpPeriodMs, () => this.#pump()));
     this.#cancels.push(this.#world.timers.every(250, () => this.#keepHouse()));
+  }
+
+  #listings(): Listing[] {
+    return markets.flatMap((market) => this.venue.listings(market));
   }
 
   get port(): number {
@@ -139,25 +144,16 @@ class RunningHarbour implements Harbour, Doors {
     return { streams: { spot: streams, usdm: streams }, rest: { spot: rest, usdm: rest } };
   }
 
-  #elapsedUs(): number {
-    return this.#world.clock.monotonicUs() - this.#startedAtUs;
+  #pump(): void {
+    for (const connection of this.connections) connection.cork();
+    this.#player.play();
+    for (const connection of this.connections) connection.uncork();
+    if (this.#player.isOver && !this.#isBuffering()) this.#finish();
   }
 
-  #pump(): void {
-    const { mode } = this.#options;
-    for (const connection of this.connections) connection.cork();
-    if (Number.isFinite(mode.speed)) {
-      this.venue.advance(Math.floor(this.#venueStartUs + this.#elapsedUs() * mode.speed));
-    } else {
-      const untilUs = this.#world.clock.monotonicUs() + chunkUs;
-      const endAtUs = mode.endAtUs ?? Number.POSITIVE_INFINITY;
-      let steps = 0;
-      while (this.venue.step(endAtUs)) {
-        if (++steps % 64 === 0 && (this.#world.clock.monotonicUs() > untilUs || this.#isCongested())) break;
-      }
-    }
-    for (const connection of this.connections) connection.uncork();
-    if (mode.endAtUs !== undefined && this.venue.nowUs() >= mode.endAtUs) this.#finish();
+  #isBuffering(): boolean {
+    for (const connection of this.connections) if (connection.bufferedBytes > 0) return true;
+    return false;
   }
 
   #isCongested(): boolean {
@@ -220,9 +216,23 @@ class RunningHarbour implements Harbour, Doors {
       headers['retry-after'] = String(verdict.refused.retryAfterS);
       return { status: verdict.refused.status, headers, body: verdict.refused.body };
     }
-    if (Number.isFinite(this.#options.mode.speed)) this.#pump();
+    if (this.#options.mode.kind === 'matching' && Number.isFinite(this.#options.mode.speed)) this.#pump();
+    if (question.endpoint === 'depth' && this.venue instanceof ReplayVenue) {
+      const body = await this.#recordedSnapshot(this.venue, question);
+      if (body !== undefined) return { status: 200, headers, body };
+    }
     const { status, body } = answer(question, this.venue);
     return { status, headers, body };
+  }
+
+  /** The recorded snapshot, waited for while it lies ahead in the recording. */
+  async #recordedSnapshot(venue: ReplayVenue, question: RestQuestion): Promise<string | undefined> {
+    for (;;) {
+      const body = venue.recordedSnapshot(question.market, question.query.get('symbol') ?? '');
+      if (body !== 'later') return body;
+      await new Promise<void>((resolve) => this.#world.timers.after(pumpPeriodMs, resolve));
+      if (this.#listening === undefined) return undefined;
+    }
   }
 
   #failing(asked: Asked): HttpFailure | undefined {
@@ -255,14 +265,16 @@ class RunningHarbour implements Harbour, Doors {
     }
     const streamsPerConnection = faults.streamsPerConnection ?? rules.streamsPerConnection;
     if (route.streams.length > streamsPerConnection) return refusal({ status: 400, body: 'Too many streams' }, headers);
-    return (wire: import('./connection.ts').Wire) => {
+    return (wire: Wire) => {
+      const id = this.#nextConnectionId++;
+      const record = this.truth.opened(id, route.market, this.#world.clock.wallUs());
       const connection = new Connection(
-        this.#nextConnectionId++,
+        id,
         wire,
         this.#channels,
         { ...route, messagesPerSecond: faults.messagesPerSecond ?? rules.messagesPerSecond, streamsPerConnection },
         nowUs,
-        () => {},
+        (message) => this.truth.sentMessage(record, message, this.#world.clock.wallUs()),
       );
       this.connections.add(connection);
       const now = () => this.#world.clock.monotonicUs();
@@ -273,6 +285,7 @@ class RunningHarbour implements Harbour, Doors {
         closed: () => {
           connection.closed();
           this.connections.delete(connection);
+          this.truth.closed(record, this.#world.clock.wallUs());
         },
       };
     };
@@ -315,10 +328,20 @@ class RunningHarbour implements Harbour, Doors {
     this.#upgradeFailure = failure && { failure, left: failure.times ?? Number.POSITIVE_INFINITY };
   }
 
+  setSymbolStatus(symbol: string, status: string): void {
+    if (!(this.venue instanceof MatchingVenue)) return;
+    for (const matched of this.venue.symbols) {
+      if (matched.listing.symbol === symbol) matched.setStatus(status, this.venue.nowUs());
+    }
+  }
+
   async stop(): Promise<void> {
     for (const cancel of this.#cancels) cancel();
     this.#cancels = [];
-    await this.#listening?.close();
+    const listening = this.#listening;
+    this.#listening = undefined;
+    await listening?.close();
+    this.truth.close(this.#listings());
   }
 }
 

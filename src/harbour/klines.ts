@@ -75,7 +75,9 @@ export class KlineSeries {
   /** Longer candles up to the last ended second. */
   readonly #forming = new Map<VenueInterval, Kline>();
   #second: Kline | undefined;
-  #anchorUs = 0;
+  #lastPrice = 0;
+  #isHalted = false;
+  #anchorUs: number | undefined;
   /** Sees every candle that closes. */
   onClosed: (interval: VenueInterval, kline: Kline) => void = () => {};
 
@@ -90,6 +92,7 @@ export class KlineSeries {
     quote: number | bigint,
     atUs: number,
     buyerIsMaker: boolean,
+    lastTradeId = tradeId,
   ): void {
     this.advance(atUs);
     this.#second ??= this.#begin(atUs, price);
@@ -105,8 +108,9 @@ export class KlineSeries {
       if (price < second.low) second.low = price;
     }
     second.close = price;
-    second.lastTradeId = tradeId;
-    second.trades++;
+    this.#lastPrice = price;
+    second.lastTradeId = lastTradeId;
+    second.trades += lastTradeId - tradeId + 1;
     const bigLots = BigInt(lots);
     const bigQuote = BigInt(quote);
     second.lots += bigLots;
@@ -118,13 +122,23 @@ export class KlineSeries {
   }
 
   #begin(atUs: number, price: number): Kline {
-    this.#anchorUs = Math.floor(atUs / dayUs) * dayUs;
+    this.#anchorUs ??= Math.floor(atUs / dayUs) * dayUs;
     for (const interval of venueIntervals) {
-      if (interval !== '1s') {
-        this.#forming.set(interval, emptyKline(openTimeUs(interval, atUs, this.#anchorUs), price));
-      }
+      if (interval === '1s' || this.#forming.has(interval)) continue;
+      this.#forming.set(interval, emptyKline(openTimeUs(interval, atUs, this.#anchorUs), price));
     }
     return emptyKline(openTimeUs('1s', atUs), price);
+  }
+
+  /** While halted no new candle begins; those that are open still end. */
+  halt(): void {
+    this.#isHalted = true;
+  }
+
+  resume(nowUs: number): void {
+    this.advance(nowUs);
+    this.#isHalted = false;
+    if (this.#anchorUs !== undefined) this.#second ??= this.#begin(nowUs, this.#lastPrice);
   }
 
   /** Closes every candle that ends at or before `nowUs`. */
@@ -133,14 +147,20 @@ export class KlineSeries {
       const second = this.#second;
       const nextAtUs = second.openAtUs + secondUs;
       this.#close('1s', second);
-      for (const [interval, kline] of this.#forming) {
-        merge(kline, second);
-        if (nextOpenTimeUs(interval, kline.openAtUs) <= nextAtUs) {
-          this.#close(interval, kline);
-          this.#forming.set(interval, emptyKline(nextOpenTimeUs(interval, kline.openAtUs), kline.close));
-        }
-      }
-      this.#second = emptyKline(nextAtUs, second.close);
+      for (const kline of this.#forming.values()) merge(kline, second);
+      this.#endForming(nextAtUs);
+      this.#second = this.#isHalted ? undefined : emptyKline(nextAtUs, second.close);
+    }
+    if (this.#isHalted) this.#endForming(nowUs);
+  }
+
+  #endForming(nowUs: number): void {
+    for (const [interval, kline] of this.#forming) {
+      const nextAtUs = nextOpenTimeUs(interval, kline.openAtUs);
+      if (nextAtUs > nowUs) continue;
+      this.#close(interval, kline);
+      if (this.#isHalted) this.#forming.delete(interval);
+      else this.#forming.set(interval, emptyKline(nextAtUs, kline.close));
     }
   }
 
@@ -153,10 +173,11 @@ export class KlineSeries {
 
   /** The running candle; undefined before the first trade. */
   forming(interval: VenueInterval): Kline | undefined {
-    if (this.#second === undefined) return undefined;
     if (interval === '1s') return this.#second;
-    const whole = { ...this.#forming.get(interval)! };
-    merge(whole, this.#second);
+    const forming = this.#forming.get(interval);
+    if (forming === undefined) return undefined;
+    const whole = { ...forming };
+    if (this.#second !== undefined) merge(whole, this.#second);
     return whole;
   }
 

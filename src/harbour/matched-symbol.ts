@@ -6,6 +6,7 @@ import {
   encodeKline,
   encodeTrade,
 } from '../sources/binance/encode.ts';
+import { BookHistory } from './book-history.ts';
 import { type Channels, lazyMessage } from './channels.ts';
 import { dayWindow } from './day-window.ts';
 import { type Kline, klineClosesAtUs, type VenueInterval, venueIntervals } from './klines.ts';
@@ -40,13 +41,24 @@ export class MatchedSymbol {
   #nextAggTradeId = firstAggTradeId;
   #depthAtUs: number;
   #secondAtUs: number;
-  #isTrading = true;
+  /** Empty while trading. */
+  #haltedAtUs: number | undefined;
+  readonly history: BookHistory;
+  readonly #keepsKlines: boolean;
   readonly #diffs = { fast: new Diff(), slow: new Diff() };
   #best = { bid: 0, bidLots: 0, ask: 0, askLots: 0 };
 
-  constructor(listing: Listing, spec: FlowSpec, seed: SeededRandom, startAtUs: number, channels: Channels) {
+  constructor(
+    listing: Listing,
+    spec: FlowSpec,
+    seed: SeededRandom,
+    startAtUs: number,
+    channels: Channels,
+    keep: { bookUpdates: number; klines: boolean },
+  ) {
     this.listing = listing;
     this.#channels = channels;
+    this.#keepsKlines = keep.klines;
     this.#latency = seed.fork('latency');
     this.book = new OrderBook(firstUpdateId);
     this.#flow = new OrderFlow(seed.fork('flow'), this.book, spec, startAtUs, (atUs, isBuyer, fills) =>
@@ -54,7 +66,17 @@ export class MatchedSymbol {
     );
     this.#diffs.fast.begin(this.book.updateId);
     this.#diffs.slow.begin(this.book.updateId);
-    this.book.onLevel = (isBid, tick) => this.#diffs.fast.touch(isBid, tick);
+    this.history = new BookHistory(keep.bookUpdates);
+    this.history.begin(
+      this.book.updateId,
+      this.book.top(true, Number.POSITIVE_INFINITY),
+      this.book.top(false, Number.POSITIVE_INFINITY),
+    );
+    const isKept = keep.bookUpdates > 0;
+    this.book.onLevel = (isBid, tick, lots, updateId) => {
+      this.#diffs.fast.touch(isBid, tick);
+      if (isKept) this.history.add(isBid, tick, lots, updateId);
+    };
     const prefix = `${listing.market}/${listing.streamPrefix}`;
     this.#names = {
       trade: `${prefix}@trade`,
@@ -75,18 +97,36 @@ export class MatchedSymbol {
   }
 
   get nextAtUs(): number {
-    return Math.min(this.#flow.nextAtUs, this.#depthAtUs, this.#secondAtUs);
+    return Math.min(this.#flowAtUs, this.#depthAtUs, this.#secondAtUs);
+  }
+
+  get #flowAtUs(): number {
+    return this.#haltedAtUs === undefined ? this.#flow.nextAtUs : Number.POSITIVE_INFINITY;
+  }
+
+  /** `TRADING`, or `BREAK`, `HALT`, `CANCEL_ONLY`: nothing trades and no candle begins until it trades again. */
+  setStatus(status: string, nowUs: number): void {
+    this.listing.info = { ...this.listing.info, status };
+    const isTrading = status === 'TRADING';
+    if (!isTrading && this.#haltedAtUs === undefined) {
+      this.#haltedAtUs = nowUs;
+      this.listing.klines.halt();
+    } else if (isTrading && this.#haltedAtUs !== undefined) {
+      this.#flow.delay(nowUs - this.#haltedAtUs);
+      this.#haltedAtUs = undefined;
+      this.listing.klines.resume(nowUs);
+    }
   }
 
   step(): void {
-    const flowAtUs = this.#flow.nextAtUs;
+    const flowAtUs = this.#flowAtUs;
     if (this.#depthAtUs <= flowAtUs && this.#depthAtUs <= this.#secondAtUs) {
       this.#flushDepth(this.#depthAtUs);
       this.#depthAtUs += depthPeriodUs;
     } else if (this.#secondAtUs <= flowAtUs) {
       this.#endSecond(this.#secondAtUs);
       this.#secondAtUs += secondUs;
-    } else if (this.#isTrading) this.#flow.step();
+    } else this.#flow.step();
   }
 
   #after(atUs: number, takerIsBuyer: boolean, fills: Fills): void {
@@ -118,10 +158,10 @@ export class MatchedSymbol {
     rows.set(row, 'tradedAtUs', atUs);
     rows.set(row, 'eventAtUs', eventAtUs);
     rows.set(row, 'buyerIsMaker', takerIsBuyer ? 0 : 1);
-    listing.klines.add(id, tick, lots, tick * lots, atUs, !takerIsBuyer);
+    if (this.#keepsKlines) listing.klines.add(id, tick, lots, tick * lots, atUs, !takerIsBuyer);
     if (!this.#channels.isHeard(this.#names.trade)) return;
     this.#channels.publish(
-      lazyMessage(this.#names.trade, eventAtUs, (unit) =>
+      lazyMessage(this.#names.trade, eventAtUs, [id, id], (unit) =>
         encodeTrade(
           'spot',
           {
@@ -161,7 +201,7 @@ export class MatchedSymbol {
     rows.set(row, 'buyerIsMaker', takerIsBuyer ? 0 : 1);
     if (!this.#channels.isHeard(this.#names.aggTrade)) return;
     this.#channels.publish(
-      lazyMessage(this.#names.aggTrade, eventAtUs, (unit) =>
+      lazyMessage(this.#names.aggTrade, eventAtUs, [id, id], (unit) =>
         encodeAggTrade(
           'spot',
           {
@@ -196,7 +236,7 @@ export class MatchedSymbol {
     if (!this.#channels.isHeard(this.#names.bookTicker)) return;
     const updateId = book.updateId;
     this.#channels.publish(
-      lazyMessage(this.#names.bookTicker, 0, () =>
+      lazyMessage(this.#names.bookTicker, 0, [updateId, updateId], () =>
         encodeBookTicker('spot', {
           symbol: listing.symbol,
           updateId,
@@ -221,12 +261,15 @@ export class MatchedSymbol {
     if (book.updateId === diff.lastUpdateId) return;
     const firstUpdateId = diff.lastUpdateId + 1;
     const finalUpdateId = book.updateId;
+    if (!this.#channels.isHeard(stream)) {
+      diff.begin(finalUpdateId);
+      return;
+    }
     const bids = [...diff.bids].sort((a, b) => b - a).map((tick) => this.#level(true, tick));
     const asks = [...diff.asks].sort((a, b) => a - b).map((tick) => this.#level(false, tick));
     diff.begin(finalUpdateId);
-    if (!this.#channels.isHeard(stream)) return;
     this.#channels.publish(
-      lazyMessage(stream, atUs, (unit) =>
+      lazyMessage(stream, atUs, [firstUpdateId, finalUpdateId], (unit) =>
         encodeDepthUpdate(
           'spot',
           { symbol: listing.symbol, firstUpdateId, finalUpdateId, eventAtUs: atUs, bids, asks },
@@ -260,7 +303,9 @@ export class MatchedSymbol {
     if (this.#channels.isHeard(this.#names.ticker)) {
       const window = dayWindow(listing, atUs);
       if (window !== undefined) {
-        this.#channels.publish(lazyMessage(this.#names.ticker, atUs, (unit) => encode24hrTicker('spot', window, unit)));
+        this.#channels.publish(
+          lazyMessage(this.#names.ticker, atUs, [-1, -1], (unit) => encode24hrTicker('spot', window, unit)),
+        );
       }
     }
   }
@@ -278,7 +323,11 @@ export class MatchedSymbol {
       lastTradeId: kline.lastTradeId,
       isClosed,
     };
-    this.#channels.publish(lazyMessage(this.#klineNames[interval], eventAtUs, (unit) => encodeKline(event, unit)));
+    this.#channels.publish(
+      lazyMessage(this.#klineNames[interval], eventAtUs, [kline.openAtUs, kline.openAtUs], (unit) =>
+        encodeKline(event, unit),
+      ),
+    );
   }
 }
 

@@ -21,6 +21,9 @@ export class MatchingVenue implements VenueState {
       symbols: readonly MatchedSymbolOptions[];
       startAtUs: number;
       keepTrades?: number;
+      keepBookUpdates?: number;
+      /** Without candles trades are made faster. */
+      keepsKlines?: boolean;
     },
     channels: Channels,
   ) {
@@ -56,7 +59,10 @@ export class MatchingVenue implements VenueState {
         { trades: options.keepTrades ?? 4_000_000, klines: 50_000 },
       );
       const flow = { ...defaults.flow, ...asked.flow, startTick };
-      return new MatchedSymbol(listing, flow, seed.fork(asked.symbol), options.startAtUs, channels);
+      return new MatchedSymbol(listing, flow, seed.fork(asked.symbol), options.startAtUs, channels, {
+        bookUpdates: options.keepBookUpdates ?? 0,
+        klines: options.keepsKlines ?? true,
+      });
     });
     this.#listings = this.#symbols.map((symbol) => symbol.listing);
   }

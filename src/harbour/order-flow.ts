@@ -139,6 +139,15 @@ export class OrderFlow {
     }
   }
 
+  /** Moves all that is to come, as after a halt. */
+  delay(byUs: number): void {
+    this.#takerAtUs += byUs;
+    this.#activityAtUs += byUs;
+    this.#moveAtUs += byUs;
+    this.#repairAtUs += byUs;
+    this.#excitedAtUs += byUs;
+  }
+
   #noFills(): Fills {
     const fills = this.#fills;
     fills.ticks.length = 0;

@@ -25,11 +25,7 @@ export class Rows<Name extends string> {
 
   /** A new row; the result addresses it in `set` and `at` until the next `add`. */
   add(id: number): number {
-    if (this.length >= this.#keep) {
-      const dropped = Math.max(1, Math.floor(this.#keep / 4));
-      this.#start += dropped;
-      this.length -= dropped;
-    }
+    if (this.length >= this.#keep) this.dropOldest(Math.max(1, Math.floor(this.#keep / 4)));
     if (this.#start + this.length === this.#capacity) {
       const isMostlyFree = this.#start > this.#capacity / 2;
       const capacity = isMostlyFree ? this.#capacity : this.#capacity * 2;
@@ -43,6 +39,11 @@ export class Rows<Name extends string> {
     }
     this.#columns.id[this.#start + this.length] = id;
     return this.length++;
+  }
+
+  dropOldest(count: number): void {
+    this.#start += count;
+    this.length -= count;
   }
 
   set(row: number, name: Name, value: number): void {
