@@ -42,13 +42,21 @@ export class ChannelFeed {
   readonly #recent: SentMessage[] = [];
   #recentBytes = 0;
   readonly #limits: ServerLimits;
+  readonly #onError: (error: unknown) => void;
 
-  constructor(channel: Channel, startedAt: number, sequence: number, limits: ServerLimits) {
+  constructor(
+    channel: Channel,
+    startedAt: number,
+    sequence: number,
+    limits: ServerLimits,
+    onError: (error: unknown) => void,
+  ) {
     this.channel = channel;
     this.key = channelKey(channel);
     this.startedAt = startedAt;
     this.sequence = sequence;
     this.#limits = limits;
+    this.#onError = onError;
   }
 
   publish(payload: LivePayload, synced: boolean, sentAtUs: number): void {
@@ -62,7 +70,14 @@ export class ChannelFeed {
     while (this.#recent.length > this.#limits.resumeMessages || this.#recentBytes > this.#limits.resumeBytes) {
       this.#recentBytes -= this.#recent.shift()!.bytes.length;
     }
-    for (const follower of this.followers) follower.take(this, message);
+    for (const follower of this.followers) {
+      try {
+        follower.take(this, message);
+      } catch (error) {
+        // One client's trouble is neither the others' nor the engine's.
+        this.#onError(error);
+      }
+    }
   }
 
   resume(lastSeen: number | undefined): Resume {
@@ -92,6 +107,7 @@ export class LiveHub {
   readonly #random: Random;
   readonly #limits: ServerLimits;
   readonly #onError: (error: unknown) => void;
+  #isClosed = false;
 
   constructor(options: {
     view: MarketView;
@@ -118,11 +134,11 @@ export class LiveHub {
     const key = channelKey(channel);
     const existing = this.#feeds.get(key);
     if (existing !== undefined) return existing;
-    if (this.#feeds.size >= this.#limits.channels) return undefined;
+    if (this.#isClosed || this.#feeds.size >= this.#limits.channels) return undefined;
     // A random start: the sequence of an earlier server is then outside this one's, and a resume with it is seen.
     const startedAt = Math.floor(this.#random.fraction() * 2 ** 40);
     const count = this.#counts.get(key) ?? { startedAt, sequence: startedAt };
-    const feed = new ChannelFeed(channel, count.startedAt, count.sequence, this.#limits);
+    const feed = new ChannelFeed(channel, count.startedAt, count.sequence, this.#limits, this.#onError);
     feed.stop = channel.kind === 'status' ? this.#beat(feed) : this.#view.follow(channel, this.#listener(feed));
     this.#feeds.set(key, feed);
     return feed;
@@ -135,11 +151,12 @@ export class LiveHub {
   }
 
   leave(feed: ChannelFeed, follower: Follower): void {
-    if (!feed.followers.delete(follower) || feed.followers.size > 0) return;
+    if (!feed.followers.delete(follower) || feed.followers.size > 0 || this.#isClosed) return;
     feed.cancelLinger = this.#timers.after(this.#limits.lingerMs, () => this.#end(feed));
   }
 
   close(): void {
+    this.#isClosed = true;
     for (const feed of this.#feeds.values()) {
       feed.cancelLinger?.();
       feed.stop?.();
@@ -152,7 +169,7 @@ export class LiveHub {
       try {
         feed.publish(update.payload, update.synced, this.#clock.wallUs());
       } catch (error) {
-        // A client's trouble must never reach the engine that calls us.
+        // Nothing that goes wrong here may reach the engine that calls us.
         this.#onError(error);
       }
     };

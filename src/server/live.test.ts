@@ -387,14 +387,26 @@ test('a closed client leaves nothing running behind', () => {
   assert.equal(view.followerCount(trades), 0);
 });
 
-test('an error among the clients never reaches the engine that told the news', () => {
-  const { view, hub, errors } = bench();
+test('a closed hub leaves nothing running behind, whoever still leaves it', () => {
+  const { connect, hub, timerCount, view } = bench();
+  const { say, client } = connect();
+  say({ op: 'subscribe', id: 1, channels: [trades, 'status'] });
+  hub.close();
+  client.closed();
+  assert.equal(timerCount(), 0);
+  assert.equal(view.followerCount(trades), 0);
+});
+
+test('one broken client disturbs neither the others nor the engine that told the news', () => {
+  const { view, hub, errors, connect } = bench();
   const feed = hub.feed({ kind: 'trades', instrument: btc })!;
   hub.join(feed, {
     take() {
       throw new Error('broken client');
     },
   });
+  const healthy = connect();
+  healthy.say({ op: 'subscribe', id: 1, channels: [trades] });
   const update: LiveUpdate = {
     channel: channelKey(feed.channel),
     synced: true,
@@ -402,4 +414,5 @@ test('an error among the clients never reaches the engine that told the news', (
   };
   assert.doesNotThrow(() => view.tell(feed.channel, update.payload));
   assert.equal(errors.length, 1);
+  assert.equal(healthy.data(trades).length, 1);
 });

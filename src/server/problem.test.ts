@@ -10,6 +10,9 @@ test('a code decides the status, and unknown errors show nothing but a number fo
   assert.equal(of('bad-interval'), 400);
   assert.equal(of('unknown-instrument'), 404);
   assert.equal(of('query-limit'), 422);
+  assert.equal(of('query-limit', { retry: 'later' }), 429);
+  assert.equal(of('sql-refused'), 400);
+  assert.equal(of('sql-timeout'), 422);
   assert.equal(of('rate-limited'), 429);
   assert.equal(of('disk-full'), 500);
   assert.equal(of('catalog-busy', { retry: 'later', afterMs: 1500 }), 503);

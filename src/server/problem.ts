@@ -29,7 +29,9 @@ const titles: Record<number, string> = {
 /** Codes whose text is meant for the caller, by status. `bad-…` is 400 and `unknown-…` 404 without being listed. */
 const statusByCode: Record<string, number> = {
   'query-limit': 422,
-  'query-refused': 400,
+  'sql-refused': 400,
+  'sql-failed': 400,
+  'sql-timeout': 422,
   'rate-limited': 429,
   'too-many-queries': 429,
   'not-ready': 503,
@@ -37,6 +39,8 @@ const statusByCode: Record<string, number> = {
 };
 
 function statusOf(error: TidemarkError): number | undefined {
+  // A limit that waiting lifts is somebody else's load, not the caller's question.
+  if (error.code === 'query-limit' && error.retry === 'later') return 429;
   const listed = statusByCode[error.code];
   if (listed !== undefined) return listed;
   if (error.code.startsWith('bad-')) return 400;

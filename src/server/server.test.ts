@@ -182,6 +182,8 @@ test('SQL: wrong bodies, refused and endless queries each get their problem, and
     ['{"sql":', 400, 'bad-request'],
     ['{"sql":"select 1","__proto__":{"a":1}}', 400, 'bad-request'],
     ['[]', 400, 'bad-query'],
+    [`${'['.repeat(100_000)}${']'.repeat(100_000)}`, 400, 'bad-query'],
+    [`{"sql":${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}}`, 400, 'bad-query'],
     ['', 400, 'bad-request'],
   ];
   for (const [body, status, code] of table) {
