@@ -21,7 +21,7 @@ export interface WrittenFile {
  */
 function parquetOptions(spec: TableSpec, level: DataFile['level']): string {
   const isBook = spec.name === 'book_deltas' || spec.name === 'book_snapshots';
-  const strength = level === 'minute' ? 1 : level === 'hour' ? 3 : isBook ? 15 : 12;
+  const strength = level === 'minute' ? 1 : level === 'hour' ? 3 : 12;
   const layout = isBook ? 'ROW_GROUP_SIZE 983040, DICTIONARY_SIZE_LIMIT 1' : `ROW_GROUP_SIZE ${rowGroupRows}`;
   return `FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, COMPRESSION_LEVEL ${strength}, ${layout}`;
 }
