@@ -19,7 +19,7 @@ import { intervals, minuteUs } from '../domain/interval.ts';
 import * as schemas from '../protocol/schemas.ts';
 
 const btc = 'binance:spot:BTCUSDT';
-const shared = await startTestServer({ limits: { requestsPerSecond: 1_000_000 } });
+const shared = await startTestServer({ limits: { requestsPerSecond: 1_000_000 } }, true);
 const others: TestServer[] = [];
 const folders: string[] = [];
 after(async () => {
@@ -27,8 +27,8 @@ after(async () => {
   for (const folder of folders) rmSync(folder, { recursive: true });
 });
 
-async function start(options: Parameters<typeof startTestServer>[0]): Promise<TestServer> {
-  const server = await startTestServer(options);
+async function start(...options: Parameters<typeof startTestServer>): Promise<TestServer> {
+  const server = await startTestServer(...options);
   others.push(server);
   return server;
 }
@@ -373,7 +373,7 @@ test('health is 503 with its reason while the venue is down, and back to 200 aft
 });
 
 test('metrics count what happened in the words and units of Prometheus', async () => {
-  const server = await start({});
+  const server = await start({}, true);
   await ask(server, '/api/v1/instruments');
   const client = await TestClient.connect(server);
   await ask(server, '/api/v1/metrics');

@@ -14,9 +14,9 @@ export interface TestServer extends RunningServer {
   readonly logged: { fields: object; message: string }[];
 }
 
-/** The server over a made-up market whose clock stands still, on a free port. */
-export async function startTestServer(options: Partial<ServerOptions> = {}): Promise<TestServer> {
-  const view = new TestView({ seed: 1, nowUs: testNowUs });
+/** The server over a made-up market whose clock stands still, on a free port. `history`: two days of it, not a beginning. */
+export async function startTestServer(options: Partial<ServerOptions> = {}, history = false): Promise<TestServer> {
+  const view = new TestView({ seed: 1, nowUs: testNowUs, history });
   const logged: TestServer['logged'] = [];
   const log = (fields: object, message: string) => logged.push({ fields, message });
   const server = await startServer(view, {
