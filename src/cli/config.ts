@@ -20,10 +20,7 @@ export const configSchema = z.strictObject({
     .min(1)
     .max(1000)
     .default(['binance:spot:BTCUSDT', 'binance:spot:ETHUSDT', 'binance:spot:SOLUSDT']),
-  streams: z
-    .array(z.enum(streamKinds))
-    .min(1)
-    .default(['trade', 'depth', 'book-ticker', 'ticker', 'kline']),
+  streams: z.array(z.enum(streamKinds)).min(1).default(['trade', 'depth', 'book-ticker', 'ticker', 'kline']),
   klineIntervals: z.array(z.enum(intervals)).default(['1m']),
   server: z
     .strictObject({
@@ -36,7 +33,10 @@ export const configSchema = z.strictObject({
   journal: z
     .strictObject({
       syncIntervalMs: z.int().min(1).max(1000).default(10),
-      segmentMaxBytes: z.int().min(65_536).default(256 * 1024 * 1024),
+      segmentMaxBytes: z
+        .int()
+        .min(65_536)
+        .default(256 * 1024 * 1024),
     })
     .prefault({}),
   lake: z
@@ -47,7 +47,11 @@ export const configSchema = z.strictObject({
     .prefault({}),
   /** Where the venue is reached; the default is the venue itself. */
   venue: z
-    .strictObject({ streams: marketHosts.optional(), rest: marketHosts.optional(), certificateAuthority: z.string().optional() })
+    .strictObject({
+      streams: marketHosts.optional(),
+      rest: marketHosts.optional(),
+      certificateAuthority: z.string().optional(),
+    })
     .prefault({}),
   log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') }).prefault({}),
 });
@@ -69,7 +73,11 @@ const testVariables = new Set(['TIDEMARK_RECORDINGS', 'TIDEMARK_SCREENSHOTS', 'T
  * Defaults, then the YAML file, then `TIDEMARK_*` variables (`TIDEMARK_SERVER_PORT=9000`; lists are comma-separated). An
  * unknown key is refused with the nearest known one.
  */
-export function loadConfig(options: { file?: string | undefined; env: Record<string, string | undefined>; cwd: string }): LoadedConfig {
+export function loadConfig(options: {
+  file?: string | undefined;
+  env: Record<string, string | undefined>;
+  cwd: string;
+}): LoadedConfig {
   const named = options.file ?? options.env['TIDEMARK_CONFIG'];
   const file = path.resolve(options.cwd, named ?? 'tidemark.yaml');
   const origin: Record<string, string> = {};
@@ -81,7 +89,15 @@ export function loadConfig(options: { file?: string | undefined; env: Record<str
     for (const key of leafKeys(settings)) origin[key] = 'file';
   }
   const known = leafKeys(configSchema.parse({}) as Record<string, unknown>).concat(optionalKeys);
-  const byVariable = new Map(known.map((key) => [`TIDEMARK_${key.replace(/([A-Z])/g, '_$1').replaceAll('.', '_').toUpperCase()}`, key]));
+  const byVariable = new Map(
+    known.map((key) => [
+      `TIDEMARK_${key
+        .replace(/([A-Z])/g, '_$1')
+        .replaceAll('.', '_')
+        .toUpperCase()}`,
+      key,
+    ]),
+  );
   for (const [variable, text] of Object.entries(options.env)) {
     if (!variable.startsWith('TIDEMARK_') || testVariables.has(variable) || text === undefined) continue;
     const key = byVariable.get(variable);
@@ -96,7 +112,13 @@ export function loadConfig(options: { file?: string | undefined; env: Record<str
   return { config: parsed.data, origin, file: hasFile ? file : undefined };
 }
 
-const optionalKeys = ['venue.streams.spot', 'venue.streams.usdm', 'venue.rest.spot', 'venue.rest.usdm', 'venue.certificateAuthority'];
+const optionalKeys = [
+  'venue.streams.spot',
+  'venue.streams.usdm',
+  'venue.rest.spot',
+  'venue.rest.usdm',
+  'venue.certificateAuthority',
+];
 
 function readYaml(file: string): Record<string, unknown> {
   let value: unknown;
@@ -106,7 +128,8 @@ function readYaml(file: string): Record<string, unknown> {
     throw refused(`file ${file}`, error instanceof Error ? error.message : String(error), 'mend the YAML');
   }
   if (value === null || value === undefined) return {};
-  if (typeof value !== 'object' || Array.isArray(value)) throw refused(`file ${file}`, 'it is not a map of settings', 'see docs/configuration.md');
+  if (typeof value !== 'object' || Array.isArray(value))
+    throw refused(`file ${file}`, 'it is not a map of settings', 'see docs/configuration.md');
   return value as Record<string, unknown>;
 }
 
@@ -152,12 +175,20 @@ function explain(error: z.ZodError, where: string, known: readonly string[]): Ti
     const key = [...issue.path, issue.keys[0]].join('.');
     return unknownKey(`setting ${key} in ${where}`, key, known);
   }
-  return refused(`setting ${at || '(top)'} in ${where}`, issue.message, `run "tidemark config show" for what is allowed`);
+  return refused(
+    `setting ${at || '(top)'} in ${where}`,
+    issue.message,
+    `run "tidemark config show" for what is allowed`,
+  );
 }
 
 function unknownKey(what: string, key: string, known: readonly string[]): TidemarkError {
   const nearest = nearestWord(key, known);
-  return refused(what, 'there is no such setting', nearest === undefined ? 'see docs/configuration.md' : `did you mean ${nearest}?`);
+  return refused(
+    what,
+    'there is no such setting',
+    nearest === undefined ? 'see docs/configuration.md' : `did you mean ${nearest}?`,
+  );
 }
 
 function refused(what: string, why: string, now: string): TidemarkError {

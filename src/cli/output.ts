@@ -11,7 +11,13 @@ export interface OutputOptions {
 export const schemaVersion = 1;
 
 /** stdout is data: with `--json` one envelope, else the text. */
-export function print(command: string, options: OutputOptions, data: unknown, text: () => string, simulated = false): void {
+export function print(
+  command: string,
+  options: OutputOptions,
+  data: unknown,
+  text: () => string,
+  simulated = false,
+): void {
   if (options.json) {
     const meta = { version, simulated };
     process.stdout.write(`${JSON.stringify({ schemaVersion, command, ok: true, data, warnings: [], meta })}\n`);
@@ -40,7 +46,9 @@ export function reportError(command: string, options: OutputOptions, error: unkn
 
 /** Columns as wide as their widest cell; numbers to the right. */
 export function textTable(header: readonly string[], rows: readonly (readonly (string | null)[])[]): string {
-  const isNumber = header.map((_, at) => rows.length > 0 && rows.every((row) => row[at] === null || /^-?[\d.]+$/.test(row[at]!)));
+  const isNumber = header.map(
+    (_, at) => rows.length > 0 && rows.every((row) => row[at] === null || /^-?[\d.]+$/.test(row[at]!)),
+  );
   const width = header.map((name, at) => Math.max(name.length, ...rows.map((row) => (row[at] ?? 'NULL').length)));
   const line = (cells: readonly (string | null)[]) =>
     cells

@@ -1,6 +1,6 @@
-import type { Running } from './wire.ts';
 import { exitCodes } from './exit-codes.ts';
 import { endWithSupervisor } from './supervisor.ts';
+import type { Running } from './wire.ts';
 
 /** Runs until a signal, the end of the supervisor, or a failure; returns the exit code after a clean stop. */
 export async function runUntilStopped(running: Running): Promise<number> {

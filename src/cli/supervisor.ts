@@ -50,10 +50,17 @@ export class Supervisor {
       this.#children.delete(spec.name);
       if (this.#isStopping) return;
       if (code !== null && isFatal(code)) return this.#ended(code);
-      if (spec.isOneShot) return this.#ended(code ?? exitCodes.unexpected);
+      if (spec.isOneShot) {
+        this.#log.error({ process: spec.name, code, signal }, 'a process ended, and everything with it');
+        this.#ended(code ?? exitCodes.unexpected);
+        return;
+      }
       const nextDelayMs =
         Date.now() - startedAtMs > healthyMs ? restartDelayMsMin : Math.min(restartDelayMsMax, delayMs * 2);
-      this.#log.warn({ process: spec.name, code, signal, restartInMs: delayMs }, 'a process ended; it is started again');
+      this.#log.warn(
+        { process: spec.name, code, signal, restartInMs: delayMs },
+        'a process ended; it is started again',
+      );
       setTimeout(() => {
         if (!this.#isStopping) this.start(spec, nextDelayMs);
       }, delayMs);

@@ -48,12 +48,19 @@ export function hostsOf(config: Config): VenueHosts {
   return { streams: pick('streams'), rest: pick('rest') };
 }
 
-export function subscriptionsOf(config: Config): { instrument: Instrument; kind: StreamKind; interval?: Interval }[] {
+interface Subscription {
+  readonly instrument: Instrument;
+  readonly kind: StreamKind;
+  readonly interval?: Interval;
+}
+
+export function subscriptionsOf(config: Config): Subscription[] {
   return config.instruments.flatMap((id) => {
     const instrument = parseInstrumentId(id);
-    return config.streams.flatMap((kind) =>
-      kind === 'kline' ? config.klineIntervals.map((interval) => ({ instrument, kind, interval })) : [{ instrument, kind }],
-    );
+    return config.streams.flatMap((kind): Subscription[] => {
+      if (kind !== 'kline') return [{ instrument, kind }];
+      return config.klineIntervals.map((interval) => ({ instrument, kind, interval }));
+    });
   });
 }
 
@@ -123,7 +130,12 @@ export interface EngineSettings {
   readonly webFolder?: string;
 }
 
-export async function runEngine(config: Config, cwd: string, log: Logger, settings: EngineSettings = {}): Promise<RunningEngine> {
+export async function runEngine(
+  config: Config,
+  cwd: string,
+  log: Logger,
+  settings: EngineSettings = {},
+): Promise<RunningEngine> {
   const layout = layoutOf(config.dataDir, cwd);
   const world = openWorld(config);
   const source = openSource();
@@ -132,7 +144,12 @@ export async function runEngine(config: Config, cwd: string, log: Logger, settin
     failJournal = reject;
   });
   journalFailed.catch(() => {});
-  const journal = await openJournalWriter(world, { folder: layout.engineJournal, writer: 'engine', version, onFailure: failJournal });
+  const journal = await openJournalWriter(world, {
+    folder: layout.engineJournal,
+    writer: 'engine',
+    version,
+    onFailure: failJournal,
+  });
   const stores = await openStores(layout);
   mkdirSync(layout.recorderJournal, { recursive: true });
   const readers = [

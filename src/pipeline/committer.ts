@@ -1,8 +1,11 @@
+import type { CandleKey } from '../candles/candle-builder.ts';
 import { Batch } from '../domain/batch.ts';
-import { candles } from '../domain/tables/index.ts';
+import { nextOpenTimeUs } from '../domain/interval.ts';
+import { candles, gaps, instruments } from '../domain/tables/index.ts';
+import type { Gap } from '../ledger/gap.ts';
 import type { JournalPosition } from '../ports/journal.ts';
 import type { Lake } from '../ports/lake.ts';
-import type { Derivation, TouchedCandle } from './derivation.ts';
+import type { Derivation } from './derivation.ts';
 import type { InstrumentState } from './instrument-state.ts';
 import { Pending } from './pending.ts';
 import { addGapRow } from './rows.ts';
@@ -26,9 +29,17 @@ export class Committer {
   #running: Promise<void> | undefined;
   /** Rows on their way into the lake and not visible in `version` yet. */
   #inFlight: Pending | undefined;
-  #inFlightCandles: { state: InstrumentState; touched: TouchedCandle[] }[] = [];
+  /** Candles whose committed rows are older than what memory holds, by `interval/openedAtUs`. */
+  #dueCandles: DueCandles = new Map();
+  #inFlightCandles: DueCandles = new Map();
+  #inFlightGaps: Derivation['changedGaps'] = new Map();
   version: number;
+  /** Commits done by this process. */
+  commits = 0;
   committedAtUs: number | null = null;
+  /** Size of the lake when it was last looked at. */
+  files = 0;
+  bytes = 0;
 
   constructor(lake: Lake, derivation: Derivation, version: number, options: CommitOptions) {
     this.#lake = lake;
@@ -54,13 +65,17 @@ export class Committer {
   async commit(positions: readonly JournalPosition[]): Promise<void> {
     await this.#running;
     const derivation = this.#derivation;
+    this.#noteDueCandles();
+    await this.#loadDeltas();
     const pending = derivation.pending;
     derivation.pending = new Pending();
-    this.#inFlightCandles = this.#takeUnsettled();
-    for (const { state, touched } of this.#inFlightCandles) this.#writeCandles(state, touched, pending.candles);
+    this.#inFlightCandles = this.#dueCandles;
+    this.#dueCandles = new Map();
+    this.#writeCandles(this.#inFlightCandles, pending.candles);
     for (const { state, gap } of derivation.changedGaps.values()) {
       addGapRow(pending.gaps, derivation.currentSlot(state).index, gap, derivation.recordedAtUs);
     }
+    this.#inFlightGaps = new Map(derivation.changedGaps);
     derivation.changedGaps.clear();
     const checkpoint = encoder.encode(JSON.stringify(derivation.checkpoint()));
     this.#dueAtUs = derivation.recordedAtUs + this.#options.periodUs;
@@ -70,12 +85,18 @@ export class Committer {
       .commit({ slots: derivation.slots, batches: pending.batches, positions, checkpoint })
       .then((version) => {
         this.version = version;
+        this.commits++;
         this.committedAtUs = recordedAtUs;
         this.#inFlight = undefined;
-        this.#inFlightCandles = [];
+        this.#inFlightCandles = new Map();
+        this.#inFlightGaps = new Map();
       });
     // The rejection is delivered to whoever awaits next; without a handler now it would end the process first.
     this.#running.catch(() => {});
+  }
+
+  get isCommitting(): boolean {
+    return this.#inFlight !== undefined;
   }
 
   async settled(): Promise<void> {
@@ -84,47 +105,94 @@ export class Committer {
 
   /** Candle rows that differ from the committed ones, as they are now. */
   candleTail(): Batch<(typeof candles)['columns']> {
-    const batch = new Batch(candles, 256);
-    const seen = new Set<string>();
-    const add = (state: InstrumentState, touched: readonly TouchedCandle[]) => {
-      const fresh = touched.filter((candle) => {
-        const key = `${state.id}/${candle.interval}/${candle.openedAtUs}`;
-        if (seen.has(key)) return false;
-        seen.add(key);
-        return true;
-      });
-      this.#writeCandles(state, fresh, batch);
-    };
-    for (const state of this.#derivation.instruments) {
-      if (state === undefined) continue;
-      for (const [interval, opens] of state.unsettled) {
-        add(state, [...opens].map((openedAtUs) => ({ interval, openedAtUs })));
-      }
+    this.#noteDueCandles();
+    const all: DueCandles = new Map();
+    for (const due of [this.#inFlightCandles, this.#dueCandles]) {
+      for (const [state, keys] of due) all.set(state, new Map([...(all.get(state) ?? []), ...keys]));
     }
-    for (const { state, touched } of this.#inFlightCandles) add(state, touched);
+    const batch = new Batch(candles, 256);
+    this.#writeCandles(all, batch);
     return batch;
   }
 
-  /** Takes what must be written; candles that are not final yet stay noted for the next commit. */
-  #takeUnsettled(): { state: InstrumentState; touched: TouchedCandle[] }[] {
-    const taken: { state: InstrumentState; touched: TouchedCandle[] }[] = [];
-    for (const state of this.#derivation.instruments) {
-      if (state === undefined) continue;
-      const touched: TouchedCandle[] = [];
-      for (const [interval, opens] of state.unsettled) {
-        for (const openedAtUs of opens) touched.push({ interval, openedAtUs });
-        opens.clear();
-      }
-      for (const candle of touched) if (!state.isCandleSettled(candle, this.#derivation)) state.noteUnsettled(candle);
-      if (touched.length > 0) taken.push({ state, touched });
+  /** Gap rows that differ from the committed ones. */
+  gapTail(): Batch<(typeof gaps)['columns']> {
+    const batch = new Batch(gaps, 16);
+    const changed = new Map([...this.#inFlightGaps, ...this.#derivation.changedGaps]);
+    for (const { state, gap } of changed.values()) {
+      addGapRow(batch, this.#derivation.currentSlot(state).index, gap, this.#derivation.recordedAtUs);
     }
-    return taken;
+    return batch;
   }
 
-  #writeCandles(state: InstrumentState, touched: readonly TouchedCandle[], batch: Batch<(typeof candles)['columns']>): void {
-    state.writeCandles(batch, touched, this.#derivation);
+  /** Instrument rows that are in no committed version; the newest of a key wins. */
+  instrumentTail(): Batch<(typeof instruments)['columns']> {
+    const newest = new Map<string, { batch: Batch<(typeof instruments)['columns']>; row: number }>();
+    for (const { instruments: batch } of this.uncommitted) {
+      for (let row = 0; row < batch.length; row++) {
+        newest.set(`${this.#derivation.slots.get(batch.slot[row]!).id}/${batch.columns.valid_from[row]}`, {
+          batch,
+          row,
+        });
+      }
+    }
+    const tail = new Batch(instruments, 16);
+    for (const { batch, row } of newest.values()) tail.copyRow(batch, row);
+    return tail;
+  }
+
+  #noteDueCandles(): void {
+    const derivation = this.#derivation;
+    const gapsByState = new Map<InstrumentState, Gap[]>();
+    for (const { state, gap } of derivation.changedGaps.values()) {
+      gapsByState.set(state, [...(gapsByState.get(state) ?? []), gap]);
+    }
+    for (const state of derivation.instruments) {
+      if (state === undefined) continue;
+      const context = state.candleContext(derivation.venueNowUs);
+      const stream = state.candleLedger.stream;
+      const gaps = (gapsByState.get(state) ?? []).filter((gap) => gap.stream === stream);
+      const keys = state.series.takeDue(context, gaps);
+      if (keys.length === 0) continue;
+      let due = this.#dueCandles.get(state);
+      if (due === undefined) {
+        due = new Map();
+        this.#dueCandles.set(state, due);
+      }
+      for (const key of keys) due.set(`${key.interval}/${key.openedAtUs}`, key);
+    }
+  }
+
+  /** Trades that came for candles older than memory: their committed rows are read back first. */
+  async #loadDeltas(): Promise<void> {
+    for (const [state, keys] of this.#dueCandles) {
+      const deltas = new Set(state.series.builder.deltas().map((key) => `${key.interval}/${key.openedAtUs}`));
+      for (const [name, key] of keys) {
+        if (!deltas.has(name)) continue;
+        const { market, symbol } = state.instrument;
+        const toUs = nextOpenTimeUs(key.interval, key.openedAtUs);
+        const rows = await this.#lake.read({
+          table: candles.name,
+          market,
+          symbol,
+          interval: key.interval,
+          fromUs: key.openedAtUs,
+          toUs,
+        });
+        state.series.load(rows.batch as never, rows.slots);
+      }
+    }
+  }
+
+  #writeCandles(due: DueCandles, batch: Batch<(typeof candles)['columns']>): void {
+    for (const [state, keys] of due) {
+      const slot = this.#derivation.currentSlot(state);
+      state.series.writeRows(batch, [...keys.values()], slot, state.candleContext(this.#derivation.venueNowUs));
+    }
   }
 }
+
+type DueCandles = Map<InstrumentState, Map<string, CandleKey>>;
 
 /** Reads what `commit` stored. */
 export function parseCheckpoint(bytes: Uint8Array): unknown {

@@ -1,17 +1,25 @@
 import type { Batch } from '../domain/batch.ts';
 import { Decoded } from '../domain/decoded.ts';
-import type { Gap } from '../ledger/gap.ts';
 import type { Instrument, StreamKind } from '../domain/instrument.ts';
 import type { Interval } from '../domain/interval.ts';
 import { minuteUs, secondUs } from '../domain/interval.ts';
 import type { Slot } from '../domain/slots.ts';
 import { Slots } from '../domain/slots.ts';
 import type { DataKind, GapReason } from '../domain/state.ts';
+import type { Gap } from '../ledger/gap.ts';
 import type { IdLedger } from '../ledger/id-ledger.ts';
-import type { HttpRecordHead, JournalBlock, PulseRecord, RecordView, SessionRecord, WriterRecord } from '../ports/journal.ts';
+import type {
+  HttpRecordHead,
+  JournalBlock,
+  PulseRecord,
+  RecordView,
+  SessionRecord,
+  WriterRecord,
+} from '../ports/journal.ts';
 import { recordKinds } from '../ports/journal.ts';
 import type { Plan, Source } from '../ports/source.ts';
 import { decodeHttpRecord } from './http-record.ts';
+import type { InstrumentJson } from './instrument-state.ts';
 import { InstrumentState } from './instrument-state.ts';
 import { LagWindow } from './lag-window.ts';
 import { Pending } from './pending.ts';
@@ -25,15 +33,11 @@ const rowsPerStep = 16_384;
 /** Who wants to know at once what changed; called synchronously, after the state has changed. */
 export interface LiveListener {
   tradesAdded(state: InstrumentState, batch: Batch, first: number, end: number, kind: 'trade' | 'agg-trade'): void;
-  candlesTouched(state: InstrumentState, touched: readonly TouchedCandle[]): void;
+  /** Trades from `fromUs` on were added; they may be late. */
+  candlesChanged(state: InstrumentState, fromUs: number): void;
   bookChanged(state: InstrumentState): void;
   gapsChanged(state: InstrumentState, gaps: readonly Gap[]): void;
   pulsed(): void;
-}
-
-export interface TouchedCandle {
-  readonly interval: Interval;
-  readonly openedAtUs: number;
 }
 
 const decoder = new TextDecoder();
@@ -50,7 +54,10 @@ export class Derivation {
   readonly lag = new LagWindow();
   pending = new Pending();
   /** Gaps changed since they were last taken for a commit, newest state by key. */
-  readonly changedGaps = new Map<string, { state: InstrumentState; gap: Gap }>();
+  readonly changedGaps: Map<string, { state: InstrumentState; gap: Gap }> = new Map<
+    string,
+    { state: InstrumentState; gap: Gap }
+  >();
   /** Newest venue time that a pulse or event named, µs; 0 before the first. */
   venueNowUs = 0;
   lastPulseAtUs = 0;
@@ -97,7 +104,9 @@ export class Derivation {
 
   process(block: JournalBlock): void {
     const writer = block.from.writer;
-    block.forEach((record) => this.#record(writer, record));
+    block.forEach((record) => {
+      this.#record(writer, record);
+    });
     this.#derive();
   }
 
@@ -154,7 +163,8 @@ export class Derivation {
 
   #writer(record: WriterRecord): void {
     if (record.event !== 'started') return;
-    for (const planSession of this.sessions.writerStarted(record.writer)) this.#disconnected(planSession, 'process-stop');
+    for (const planSession of this.sessions.writerStarted(record.writer))
+      this.#disconnected(planSession, 'process-stop');
   }
 
   #session(writer: string, record: SessionRecord, atUs: number): void {
@@ -201,7 +211,13 @@ export class Derivation {
   }
 
   /** What an answer by id says of the ids it was asked for: those inside its range that it lacks do not exist there. */
-  #conclude(state: InstrumentState, ledger: IdLedger, head: HttpRecordHead, rows: number, lastId: number | undefined): void {
+  #conclude(
+    state: InstrumentState,
+    ledger: IdLedger,
+    head: HttpRecordHead,
+    rows: number,
+    lastId: number | undefined,
+  ): void {
     const { fromId, limit } = head.request;
     if (fromId === undefined || limit === undefined) return;
     const lastAskedId = fromId + limit - 1;
@@ -255,7 +271,8 @@ export class Derivation {
         known.status === fact.status &&
         known.tickSize === fact.tickSize &&
         known.stepSize === fact.stepSize;
-      if (known !== undefined && !isSame) this.pending.addInstrument(known, state.factValidFromUs, fact.atUs, this.slots);
+      if (known !== undefined && !isSame)
+        this.pending.addInstrument(known, state.factValidFromUs, fact.atUs, this.slots);
       if (!isSame) {
         state.factValidFromUs = fact.atUs;
         this.pending.addInstrument(fact, fact.atUs, Number.NaN, this.slots);
@@ -286,7 +303,8 @@ export class Derivation {
           ? state.trades.holdFrame(id, traded_at[row]!, received_at[row]!)
           : state.trades.holdRest(id, traded_at[row]!);
       if (!isNew || state !== liveState) {
-        if (liveState !== undefined) this.live?.tradesAdded(liveState, rows as unknown as Batch, liveStart, row, 'trade');
+        if (liveState !== undefined)
+          this.live?.tradesAdded(liveState, rows as unknown as Batch, liveStart, row, 'trade');
         liveStart = isNew ? row : row + 1;
         liveState = isNew ? state : undefined;
         this.#changedStates.add(state);
@@ -295,7 +313,17 @@ export class Derivation {
         if (runStart < row) this.pending.trades.appendRows(rows, runStart, row);
         runStart = row + 1;
       } else if (is_market[row] === 1) {
-        state.candles.add(id, id, 1, price[row]!, quantity[row]!, traded_at[row]!, buyer_is_maker[row] === 0, slot);
+        state.series.builder.add(
+          id,
+          id,
+          1,
+          price[row]!,
+          quantity[row]!,
+          traded_at[row]!,
+          buyer_is_maker[row] === 0,
+          slot,
+        );
+        if (traded_at[row]! < state.changedFromUs) state.changedFromUs = traded_at[row]!;
         state.lastPrice = price[row]!;
         state.lastPriceSlot = slot.index;
       }
@@ -311,8 +339,17 @@ export class Derivation {
   #deriveAggTrades(): void {
     const rows = this.#decoded.aggTrades;
     if (rows.length === 0) return;
-    const { agg_trade_id, first_trade_id, last_trade_id, traded_at, received_at, price, quantity, buyer_is_maker, origin } =
-      rows.columns;
+    const {
+      agg_trade_id,
+      first_trade_id,
+      last_trade_id,
+      traded_at,
+      received_at,
+      price,
+      quantity,
+      buyer_is_maker,
+      origin,
+    } = rows.columns;
     for (let row = 0; row < rows.length; row++) {
       const slot = this.slots.get(rows.slot[row]!);
       const state = this.#stateOf(slot);
@@ -327,8 +364,20 @@ export class Derivation {
       if (state.candleSource === 'agg-trades' && state.instrument.market === 'spot') {
         const firstId = first_trade_id[row]!;
         const lastId = last_trade_id[row]!;
-        const isTakerBuy = buyer_is_maker[row] === 0;
-        state.candles.add(firstId, lastId, lastId - firstId + 1, price[row]!, quantity[row]!, traded_at[row]!, isTakerBuy, slot);
+        const count = lastId - firstId + 1;
+        const atUs = traded_at[row]!;
+        state.series.builder.add(
+          firstId,
+          lastId,
+          count,
+          price[row]!,
+          quantity[row]!,
+          atUs,
+          buyer_is_maker[row] === 0,
+          slot,
+          1,
+        );
+        if (atUs < state.changedFromUs) state.changedFromUs = atUs;
         state.lastPrice = price[row]!;
         state.lastPriceSlot = slot.index;
         this.live?.tradesAdded(state, rows as unknown as Batch, row, row + 1, 'agg-trade');
@@ -350,6 +399,9 @@ export class Derivation {
       if (held === 'duplicate') continue;
       this.pending.addDepth(depth, event);
       state.book.apply(depth, event, this.slots);
+      for (const finding of state.book.takeFindings()) {
+        this.#decoded.addFinding(finding.code, 'depth', finding.detail, depth.slot[event]!);
+      }
       this.#snapshotWhenDue(state, depth.eventAtUs[event]!);
     }
     if (depth.length > 0) this.lag.add(depth.eventAtUs[depth.length - 1]!, depth.receivedAtUs[depth.length - 1]!);
@@ -437,11 +489,13 @@ export class Derivation {
         state.trades.declare(firstId, lastId, 'the venue serves trades by id only to accounts');
       }
       const gaps = state.takeChangedGaps();
-      for (const gap of gaps) this.changedGaps.set(`${state.id}/${gap.stream}/${gap.fromId}/${gap.openedAtUs}`, { state, gap });
+      for (const gap of gaps)
+        this.changedGaps.set(`${state.id}/${gap.stream}/${gap.fromId}/${gap.openedAtUs}`, { state, gap });
       if (gaps.length > 0) this.live?.gapsChanged(state, gaps);
-      const touched = state.candles.takeTouched();
-      for (const candle of touched) state.noteUnsettled(candle);
-      if (touched.length > 0) this.live?.candlesTouched(state, touched);
+      if (state.changedFromUs !== Number.POSITIVE_INFINITY) {
+        this.live?.candlesChanged(state, state.changedFromUs);
+        state.changedFromUs = Number.POSITIVE_INFINITY;
+      }
     }
     this.#changedStates.clear();
   }
@@ -459,25 +513,32 @@ export class Derivation {
   checkpoint(): unknown {
     return {
       formatVersion: 1,
-      slots: this.slots.all.map((slot) => [slot.instrument.market, slot.instrument.symbol, slot.priceScale, slot.quantityScale]),
+      slots: this.slots.all.map((slot) => [
+        slot.instrument.market,
+        slot.instrument.symbol,
+        slot.priceScale,
+        slot.quantityScale,
+      ]),
       sessions: this.sessions.toJSON(),
       venueNowUs: this.venueNowUs,
       recordedAtUs: this.recordedAtUs,
       frameCount: this.frameCount,
       findingCount: this.findingCount,
-      instruments: this.#byInstrument.filter((state) => state !== undefined).map((state) => state.toJSON()),
+      instruments: this.#byInstrument
+        .filter((state) => state !== undefined)
+        .map((state) => state.toJSON(this.venueNowUs)),
     };
   }
 
   load(json: unknown): void {
-    const saved = json as ReturnType<typeof Object> & {
+    const saved = json as {
       slots: [string, string, number, number][];
       sessions: unknown;
       venueNowUs: number;
       recordedAtUs: number;
       frameCount: number;
       findingCount: number;
-      instruments: { instrument: Instrument }[];
+      instruments: InstrumentJson[];
     };
     for (const [market, symbol, priceScale, quantityScale] of saved.slots) {
       const instrument = { venue: this.source.venue, market: market as Instrument['market'], symbol };
@@ -496,7 +557,11 @@ function readJson<T>(record: RecordView): T {
   return JSON.parse(decoder.decode(record.bytes.subarray(record.start, record.end))) as T;
 }
 
-function ledgerOf(state: InstrumentState, kind: StreamKind, interval: Interval | undefined): { disconnected(reason: GapReason): void } | undefined {
+function ledgerOf(
+  state: InstrumentState,
+  kind: StreamKind,
+  interval: Interval | undefined,
+): { disconnected(reason: GapReason): void } | undefined {
   switch (kind) {
     case 'trade':
       return state.trades;

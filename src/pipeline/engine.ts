@@ -1,8 +1,9 @@
-import type { Source, VenueHosts } from '../ports/source.ts';
+import { tables } from '../domain/tables/index.ts';
 import type { CatalogState } from '../ports/catalog.ts';
 import type { JournalReader, JournalWriter } from '../ports/journal.ts';
 import type { Lake } from '../ports/lake.ts';
 import type { Logger } from '../ports/log.ts';
+import type { Source, VenueHosts } from '../ports/source.ts';
 import type { Warehouse } from '../ports/warehouse.ts';
 import type { World } from '../ports/world.ts';
 import type { CommitOptions } from './committer.ts';
@@ -11,10 +12,11 @@ import { Derivation } from './derivation.ts';
 import { Follower } from './follower.ts';
 import { Governor } from './governor.ts';
 import { Hub } from './hub.ts';
-import type { MarketView } from './market-view.ts';
 import { Market } from './market.ts';
+import type { MarketView } from './market-view.ts';
 import type { PlanSubject } from './plan-keeper.ts';
 import { PlanKeeper } from './plan-keeper.ts';
+import { TailFiles } from './tail-files.ts';
 import { wants } from './wants.ts';
 
 export interface EngineOptions {
@@ -55,7 +57,15 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   const { world, source, lake, log } = options;
   const state = await lake.open();
   const derivation = new Derivation(source);
-  const market = new Market(derivation, { ...options, startedAtUs: world.clock.wallUs(), clock: world.clock });
+  const market = new Market(derivation, {
+    lake,
+    warehouse: options.warehouse,
+    tailFiles: new TailFiles(world.files, options.scratchFolder),
+    clock: world.clock,
+    version: options.version,
+    seed: options.seed,
+    startedAtUs: world.clock.wallUs(),
+  });
   await resume(derivation, market, state);
   const committer = new Committer(lake, derivation, state.version, options.commit);
   const follower = new Follower(options.readers, derivation, state.positions);
@@ -78,7 +88,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       for (const want of wants(derivation)) governor.ask(want.key, want.request);
     }),
     world.timers.every(maintenanceMs, () => {
-      maintenance ??= maintain(lake, log).finally(() => {
+      maintenance ??= maintain(options, committer).finally(() => {
         maintenance = undefined;
       });
     }),
@@ -132,10 +142,14 @@ export async function resume(
   await market.loadCandles();
 }
 
-async function maintain(lake: Lake, log: Logger): Promise<void> {
+async function maintain({ lake, world, log }: EngineOptions, committer: Committer): Promise<void> {
   try {
     while (await lake.compact());
     await lake.sweep();
+    const { files } = await lake.files(tables.map((table) => table.name));
+    const paths = Object.values(files).flat();
+    committer.files = paths.length;
+    committer.bytes = paths.reduce((sum, path) => sum + (world.files.exists(path) ? world.files.size(path) : 0), 0);
   } catch (error) {
     log.error({ error: String(error) }, 'lake maintenance failed; it is tried again');
   }

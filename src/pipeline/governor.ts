@@ -1,7 +1,7 @@
-import type { Logger } from '../ports/log.ts';
-import { recordKinds } from '../ports/journal.ts';
-import type { JournalWriter } from '../ports/journal.ts';
 import type { Market } from '../domain/instrument.ts';
+import type { JournalWriter } from '../ports/journal.ts';
+import { recordKinds } from '../ports/journal.ts';
+import type { Logger } from '../ports/log.ts';
 import type { RestPurpose, RestRequest, Source, VenueHosts } from '../ports/source.ts';
 import type { World } from '../ports/world.ts';
 import { encodeHttpRecord } from './http-record.ts';
@@ -96,14 +96,20 @@ export class Governor {
   #pump(): void {
     if (this.#stopped || this.#queue.size === 0) return;
     const nowMs = this.#nowMs();
-    if (nowMs < this.#blockedUntilMs) return this.#pumpAfter(this.#blockedUntilMs - nowMs);
+    if (nowMs < this.#blockedUntilMs) {
+      this.#pumpAfter(this.#blockedUntilMs - nowMs);
+      return;
+    }
     const next = [...this.#queue.values()].sort(
       (a, b) => purposeRank[a.request.purpose] - purposeRank[b.request.purpose],
     )[0]!;
     // One question at a time: answers keep their order, and a ban is noticed before the next request adds to it.
     if (this.#inFlight.size > 0) return;
     const budget = this.#source.restLimits(next.request.market).weightPerMinute * budgetShare;
-    if (this.#usedWeight(nowMs) + next.request.weight > budget) return this.#pumpAfter(1000);
+    if (this.#usedWeight(nowMs) + next.request.weight > budget) {
+      this.#pumpAfter(1000);
+      return;
+    }
     this.#queue.delete(next.key);
     this.#inFlight.add(next.key);
     void this.#send(next);

@@ -14,10 +14,17 @@ export function encodeHttpRecord(head: HttpRecordHead, body: Uint8Array): Uint8A
   return bytes;
 }
 
-export function decodeHttpRecord(bytes: Uint8Array, start: number, end: number): { head: HttpRecordHead; body: Uint8Array } {
+export function decodeHttpRecord(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): { head: HttpRecordHead; body: Uint8Array } {
   const length = new DataView(bytes.buffer, bytes.byteOffset + start).getUint32(0, true);
   if (start + 4 + length > end) {
-    throw new TidemarkError('journal-damaged', { doing: 'read an http record', why: 'its head is longer than the record' });
+    throw new TidemarkError('journal-damaged', {
+      doing: 'read an http record',
+      why: 'its head is longer than the record',
+    });
   }
   const head = JSON.parse(decoder.decode(bytes.subarray(start + 4, start + 4 + length))) as HttpRecordHead;
   return { head, body: bytes.subarray(start + 4 + length, end) };

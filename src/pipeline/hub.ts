@@ -2,10 +2,10 @@ import type { Batch } from '../domain/batch.ts';
 import type { Gap } from '../ledger/gap.ts';
 import type { Channel, LivePayload } from '../protocol/live.ts';
 import { channelKey } from '../protocol/live.ts';
-import type { Derivation, LiveListener, TouchedCandle } from './derivation.ts';
+import type { Derivation, LiveListener } from './derivation.ts';
 import type { InstrumentState } from './instrument-state.ts';
-import type { LiveUpdate } from './market-view.ts';
 import type { Market } from './market.ts';
+import type { LiveUpdate } from './market-view.ts';
 import { gapRow, shownDigits, tradeRow } from './rows.ts';
 
 type Listener = (update: LiveUpdate) => void;
@@ -73,15 +73,11 @@ export class Hub implements LiveListener {
     this.#send(followed, { kind: 'trades', trades });
   }
 
-  candlesTouched(state: InstrumentState, touched: readonly TouchedCandle[]): void {
+  candlesChanged(state: InstrumentState, fromUs: number): void {
     this.isSynced = false;
-    let oldestUs = Number.POSITIVE_INFINITY;
-    for (const candle of touched) {
-      if (candle.interval === '1s' || candle.interval === '1m') oldestUs = Math.min(oldestUs, candle.openedAtUs);
-    }
     for (const followed of this.#followed.values()) {
       if (followed.channel.kind === 'candles' && followed.channel.instrument === state.id) {
-        followed.dirtyFromUs = Math.min(followed.dirtyFromUs, oldestUs);
+        followed.dirtyFromUs = Math.min(followed.dirtyFromUs, fromUs);
       }
     }
   }

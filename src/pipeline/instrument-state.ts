@@ -1,26 +1,33 @@
+import type { OrderBookJson } from '../book/order-book.ts';
 import { OrderBook } from '../book/order-book.ts';
 import { CandleBuilder } from '../candles/candle-builder.ts';
-import type { Instrument } from '../domain/instrument.ts';
-import type { Gap } from '../ledger/gap.ts';
-import type { Interval } from '../domain/interval.ts';
-import { DepthLedger } from '../ledger/depth-ledger.ts';
-import { IdLedger } from '../ledger/id-ledger.ts';
-import { KlineLedger } from '../ledger/kline-ledger.ts';
-import { WatchLedger } from '../ledger/watch.ts';
+import type { CandleContext, CandleSeriesJson } from '../candles/series.ts';
+import { CandleSeries } from '../candles/series.ts';
 import type { InstrumentFact } from '../domain/decoded.ts';
+import type { Instrument } from '../domain/instrument.ts';
+import type { Interval } from '../domain/interval.ts';
+import type { DepthLedgerJson } from '../ledger/depth-ledger.ts';
+import { DepthLedger } from '../ledger/depth-ledger.ts';
+import type { Gap } from '../ledger/gap.ts';
+import type { IdLedgerJson } from '../ledger/id-ledger.ts';
+import { IdLedger } from '../ledger/id-ledger.ts';
+import type { KlineLedgerJson } from '../ledger/kline-ledger.ts';
+import { KlineLedger } from '../ledger/kline-ledger.ts';
+import type { WatchLedgerJson } from '../ledger/watch.ts';
+import { WatchLedger } from '../ledger/watch.ts';
 
 /** Everything the engine knows of one instrument. Ledgers of streams that are not planned stay empty. */
 export class InstrumentState {
   readonly id: string;
   readonly instrument: Instrument;
-  readonly trades = new IdLedger('trade');
-  readonly aggTrades = new IdLedger('agg-trade');
-  readonly depth: DepthLedger;
+  trades = new IdLedger('trade');
+  aggTrades = new IdLedger('agg-trade');
+  depth: DepthLedger;
   readonly klines = new Map<Interval, KlineLedger>();
-  readonly bookTicker = new WatchLedger('book-ticker');
-  readonly ticker = new WatchLedger('ticker');
-  readonly book: OrderBook;
-  readonly candles = new CandleBuilder();
+  bookTicker = new WatchLedger('book-ticker');
+  ticker = new WatchLedger('ticker');
+  book: OrderBook;
+  series = new CandleSeries(new CandleBuilder());
   /** Streams that the plan in force subscribes, as the design's words. */
   planned = new Set<string>();
   fact: InstrumentFact | undefined;
@@ -28,13 +35,13 @@ export class InstrumentState {
   /** Newest trade as shown: scaled price and the slot it is in. */
   lastPrice = Number.NaN;
   lastPriceSlot = -1;
-  /** Next event time at which the book goes into `book_snapshots`; NaN before the first event. */
-  nextSnapshotAtUs = Number.NaN;
+  /** Event time from which the book is due in `book_snapshots`. */
+  nextSnapshotAtUs = Number.NEGATIVE_INFINITY;
 
   lastBookTickerId = -1;
   lastTickerAtUs = 0;
-  /** Candles whose row in the lake is older than their state here, or not final yet: `interval/openedAtUs`. */
-  readonly unsettled = new Map<Interval, Set<number>>();
+  /** Oldest trade time since followers were last told; Infinity when nothing changed. */
+  changedFromUs = Number.POSITIVE_INFINITY;
 
   constructor(instrument: Instrument, id: string) {
     this.instrument = instrument;
@@ -62,13 +69,10 @@ export class InstrumentState {
     return ledger;
   }
 
-  noteUnsettled(candle: { interval: Interval; openedAtUs: number }): void {
-    let opens = this.unsettled.get(candle.interval);
-    if (opens === undefined) {
-      opens = new Set();
-      this.unsettled.set(candle.interval, opens);
-    }
-    opens.add(candle.openedAtUs);
+  /** What says the state of this instrument's candles. */
+  candleContext(venueNowUs: number): CandleContext {
+    const ledger = this.candleLedger;
+    return { venueNowUs, tidemarkUs: ledger.tidemarkUs, heldFromUs: ledger.heldFromUs, gaps: ledger.gaps() };
   }
 
   /** Gaps of all streams that changed since the last call. */
@@ -96,25 +100,70 @@ export class InstrumentState {
     return gaps;
   }
 
-  toJSON(): unknown {
+  /** Candles that can still change by time alone are in it; older ones are rows of the lake. */
+  toJSON(venueNowUs: number): InstrumentJson {
     return {
       instrument: this.instrument,
       trades: this.trades.toJSON(),
       aggTrades: this.aggTrades.toJSON(),
       depth: this.depth.toJSON(),
-      klines: [...this.klines].map(([interval, ledger]) => [interval, ledger.toJSON()]),
+      klines: [...this.klines.values()].map((ledger) => ledger.toJSON()),
       bookTicker: this.bookTicker.toJSON(),
       ticker: this.ticker.toJSON(),
       book: this.book.toJSON(),
+      series: this.series.toJSON(venueNowUs),
       planned: [...this.planned],
-      fact: this.fact,
+      fact: this.fact ?? null,
       factValidFromUs: this.factValidFromUs,
-      lastPrice: Number.isNaN(this.lastPrice) ? null : this.lastPrice,
+      lastPrice: orNull(this.lastPrice),
       lastPriceSlot: this.lastPriceSlot,
-      nextSnapshotAtUs: Number.isNaN(this.nextSnapshotAtUs) ? null : this.nextSnapshotAtUs,
+      nextSnapshotAtUs: orNull(this.nextSnapshotAtUs),
       lastBookTickerId: this.lastBookTickerId,
       lastTickerAtUs: this.lastTickerAtUs,
-      unsettled: [...this.unsettled].map(([interval, opens]) => [interval, [...opens]]),
     };
   }
+
+  load(json: InstrumentJson): void {
+    this.trades = IdLedger.fromJSON(json.trades);
+    this.aggTrades = IdLedger.fromJSON(json.aggTrades);
+    this.depth = DepthLedger.fromJSON(json.depth);
+    for (const kline of json.klines) this.klines.set(kline.interval, KlineLedger.fromJSON(kline));
+    this.bookTicker = WatchLedger.fromJSON(json.bookTicker);
+    this.ticker = WatchLedger.fromJSON(json.ticker);
+    this.book = OrderBook.fromJSON(json.book);
+    this.series = CandleSeries.fromJSON(json.series);
+    this.planned = new Set(json.planned);
+    this.fact = json.fact ?? undefined;
+    this.factValidFromUs = json.factValidFromUs;
+    this.lastPrice = json.lastPrice ?? Number.NaN;
+    this.lastPriceSlot = json.lastPriceSlot;
+    this.nextSnapshotAtUs = json.nextSnapshotAtUs ?? Number.NEGATIVE_INFINITY;
+    this.lastBookTickerId = json.lastBookTickerId;
+    this.lastTickerAtUs = json.lastTickerAtUs;
+  }
+}
+
+export interface InstrumentJson {
+  readonly instrument: Instrument;
+  readonly trades: IdLedgerJson;
+  readonly aggTrades: IdLedgerJson;
+  readonly depth: DepthLedgerJson;
+  readonly klines: readonly KlineLedgerJson[];
+  readonly bookTicker: WatchLedgerJson;
+  readonly ticker: WatchLedgerJson;
+  readonly book: OrderBookJson;
+  readonly series: CandleSeriesJson;
+  readonly planned: readonly string[];
+  readonly fact: InstrumentFact | null;
+  readonly factValidFromUs: number;
+  readonly lastPrice: number | null;
+  readonly lastPriceSlot: number;
+  readonly nextSnapshotAtUs: number | null;
+  readonly lastBookTickerId: number;
+  readonly lastTickerAtUs: number;
+}
+
+/** JSON has no NaN and no infinity. */
+function orNull(value: number): number | null {
+  return Number.isFinite(value) ? value : null;
 }

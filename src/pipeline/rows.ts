@@ -1,8 +1,8 @@
 import type { Batch } from '../domain/batch.ts';
 import { formatScaled } from '../domain/decimal.ts';
-import type { Gap } from '../ledger/gap.ts';
 import type { Slots } from '../domain/slots.ts';
 import type { gaps as gapsTable } from '../domain/tables/index.ts';
+import type { Gap } from '../ledger/gap.ts';
 import type { GapRow, TradeRow } from '../protocol/api.ts';
 import type { InstrumentState } from './instrument-state.ts';
 
@@ -18,7 +18,12 @@ export function shownDigits(state: InstrumentState, slots: Slots): { price: numb
 }
 
 /** A row of `trades` or `agg_trades` as the API gives it. */
-export function tradeRow(batch: Batch, row: number, slots: Slots, digits: { price: number; quantity: number }): TradeRow {
+export function tradeRow(
+  batch: Batch,
+  row: number,
+  slots: Slots,
+  digits: { price: number; quantity: number },
+): TradeRow {
   const slot = slots.get(batch.slot[row]!);
   const columns = batch.columns as unknown as Record<string, Float64Array | Uint8Array>;
   const isTrade = batch.spec.name === 'trades';
@@ -50,7 +55,12 @@ export function gapRow(state: InstrumentState, gap: Gap): GapRow {
 }
 
 /** A gap as a row of the `gaps` table. */
-export function addGapRow(batch: Batch<(typeof gapsTable)['columns']>, slot: number, gap: Gap, decidedAtUs: number): void {
+export function addGapRow(
+  batch: Batch<(typeof gapsTable)['columns']>,
+  slot: number,
+  gap: Gap,
+  decidedAtUs: number,
+): void {
   const row = batch.add(slot);
   const columns = batch.columns;
   columns.stream[row] = gap.stream;

@@ -1,5 +1,5 @@
-import { hourUs, minuteUs } from '../domain/interval.ts';
 import type { Market } from '../domain/instrument.ts';
+import { hourUs, minuteUs } from '../domain/interval.ts';
 import type { IdLedger } from '../ledger/id-ledger.ts';
 import type { RestRequest } from '../ports/source.ts';
 import type { Derivation } from './derivation.ts';

@@ -1,0 +1,70 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import type { Command } from 'commander';
+import { stringify as toYaml } from 'yaml';
+import type { VenueHosts } from '../../ports/source.ts';
+import { layoutOf } from '../layout.ts';
+import { openLog } from '../log.ts';
+import { configOf } from '../program.ts';
+import { Supervisor } from '../supervisor.ts';
+import { integerArgument } from './serve.ts';
+import { untilEnded } from './up.ts';
+
+/** What `tidemark harbour` prints when it is ready. */
+export interface HarbourReady {
+  readonly hosts: VenueHosts;
+  readonly symbols: readonly string[];
+  readonly seed: number;
+}
+
+export function registerDemo(program: Command): void {
+  program
+    .command('demo')
+    .description('the whole system against a simulated exchange: no network, no account; all it shows is SIMULATED')
+    .option('--seed <number>', 'seed of the simulated market', integerArgument, 7)
+    .option('--port <number>', 'port of the dashboard', integerArgument)
+    .addHelpText('after', '\nExamples:\n  tidemark demo\n  tidemark demo --seed 42 --port 9000')
+    .action(async (options: { seed: number; port?: number }, command: Command) => {
+      const { config } = configOf(command);
+      const log = openLog(process.env['TIDEMARK_LOG_LEVEL'] ?? 'warn', 'demo');
+      // A market starts anew with each demo, with ids that clash with an older one's: its folder starts anew too.
+      const dataDir = path.join(config.dataDir, 'demo');
+      rmSync(path.resolve(dataDir), { recursive: true, force: true });
+      const layout = layoutOf(dataDir, process.cwd());
+      const supervisor = new Supervisor(log);
+      const ready = new Promise<HarbourReady>((resolve) => {
+        supervisor.start({
+          name: 'harbour',
+          args: ['harbour', '--seed', String(options.seed), '--json'],
+          isOneShot: true,
+          onLine: (line) => resolve(JSON.parse(line) as HarbourReady),
+        });
+      });
+      const failed = supervisor.ended.then((code) => code);
+      const harbour = await Promise.race([ready, failed]);
+      if (typeof harbour === 'number') {
+        process.exitCode = harbour;
+        return;
+      }
+      const file = path.join(layout.dataDir, 'tidemark.yaml');
+      const port = options.port ?? config.server.port;
+      const settings = {
+        dataDir: layout.dataDir,
+        dataKind: 'simulated',
+        instruments: harbour.symbols,
+        venue: harbour.hosts,
+        server: { port },
+        lake: { commitSeconds: 10 },
+        log: { level: 'warn' },
+      };
+      writeFileSync(file, toYaml(settings));
+      supervisor.start({
+        name: 'engine',
+        args: ['--config', file, 'serve', '--seed', String(options.seed)],
+        onLine: (line) =>
+          process.stdout.write(`\n  Tidemark demo, SIMULATED market (seed ${options.seed}): ${line}\n\n`),
+      });
+      supervisor.start({ name: 'recorder', args: ['--config', file, 'record'] });
+      process.exitCode = await untilEnded(supervisor);
+    });
+}

@@ -1,0 +1,137 @@
+import { accessSync, constants, existsSync, statfsSync } from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+import type { Command } from 'commander';
+import type { Config } from '../config.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { layoutOf } from '../layout.ts';
+import { print, textTable } from '../output.ts';
+import { configOf, globalOptions } from '../program.ts';
+import { hostsOf, openSource, openStores, openWorld, runningEngineUrl } from '../wire.ts';
+
+interface Check {
+  readonly name: string;
+  readonly result: 'pass' | 'warn' | 'fail';
+  readonly detail: string;
+}
+
+const lowDiskBytes = 2 * 1024 ** 3;
+const clockToleranceMs = 1000;
+
+/** Read-only: nothing is repaired, started or sent but one question for the venue's time. */
+export function registerDoctor(program: Command): void {
+  program
+    .command('doctor')
+    .description('checks what Tidemark needs, and says what to do about each failure')
+    .option('--offline', 'leave out the check that asks the venue')
+    .option('--strict', 'warnings fail as well')
+    .addHelpText('after', '\nExamples:\n  tidemark doctor\n  tidemark doctor --offline --json')
+    .action(async (options: { offline?: boolean; strict?: boolean }, command: Command) => {
+      const { config } = configOf(command);
+      const checks = [
+        checkRuntime(),
+        ...checkDisk(config),
+        await checkLake(config),
+        await checkPort(config),
+        checkDashboard(),
+        ...(options.offline ? [] : await checkVenue(config)),
+      ];
+      print('doctor', globalOptions(command), { checks }, () =>
+        textTable(
+          ['check', 'result', 'detail'],
+          checks.map((check) => [check.name, check.result, check.detail]),
+        ),
+      );
+      const isBad = checks.some((check) => check.result === 'fail' || (options.strict && check.result === 'warn'));
+      process.exitCode = isBad ? exitCodes.checkFailed : exitCodes.success;
+    });
+}
+
+function checkRuntime(): Check {
+  const major = Number(process.versions.node.split('.')[0]);
+  return { name: 'runtime', result: major >= 24 ? 'pass' : 'fail', detail: `Node ${process.versions.node}` };
+}
+
+function checkDisk(config: Config): Check[] {
+  const { dataDir } = layoutOf(config.dataDir, process.cwd());
+  try {
+    accessSync(dataDir, constants.W_OK);
+  } catch {
+    return [{ name: 'data folder', result: 'fail', detail: `${dataDir} is not writable: change its owner or dataDir` }];
+  }
+  const disk = statfsSync(dataDir);
+  const freeBytes = disk.bavail * disk.bsize;
+  return [
+    { name: 'data folder', result: 'pass', detail: dataDir },
+    {
+      name: 'free disk',
+      result: freeBytes < lowDiskBytes ? 'warn' : 'pass',
+      detail: `${(freeBytes / 1024 ** 3).toFixed(1)} GiB free`,
+    },
+  ];
+}
+
+async function checkLake(config: Config): Promise<Check> {
+  const layout = layoutOf(config.dataDir, process.cwd());
+  if (!existsSync(layout.catalog)) return { name: 'lake', result: 'pass', detail: 'nothing recorded yet' };
+  try {
+    const stores = await openStores(layout, { isReadOnly: true });
+    const state = await stores.lake.open();
+    await stores.close();
+    return { name: 'lake', result: 'pass', detail: `catalog version ${state.version}, ${state.files.length} files` };
+  } catch (error) {
+    return { name: 'lake', result: 'fail', detail: String(error) };
+  }
+}
+
+async function checkPort(config: Config): Promise<Check> {
+  const { host, port } = config.server;
+  const url = await runningEngineUrl(layoutOf(config.dataDir, process.cwd()), openWorld(config));
+  if (url !== undefined) return { name: 'port', result: 'pass', detail: `our engine answers at ${url}` };
+  const isFree = await new Promise<boolean>((resolve) => {
+    const probe = net.createServer();
+    probe.once('error', () => resolve(false));
+    probe.listen(port, host, () => probe.close(() => resolve(true)));
+  });
+  return isFree
+    ? { name: 'port', result: 'pass', detail: `${host}:${port} is free` }
+    : { name: 'port', result: 'fail', detail: `${host}:${port} is in use: stop the other program or set server.port` };
+}
+
+function checkDashboard(): Check {
+  const index = path.resolve(import.meta.dirname, '../../../dist/web/index.html');
+  return existsSync(index)
+    ? { name: 'dashboard', result: 'pass', detail: 'built' }
+    : { name: 'dashboard', result: 'warn', detail: 'not built: start through npm, which builds it' };
+}
+
+async function checkVenue(config: Config): Promise<Check[]> {
+  const world = openWorld(config);
+  const request = openSource().requests.time('spot');
+  const base = hostsOf(config).rest.spot?.[0];
+  if (base === undefined) return [{ name: 'venue', result: 'fail', detail: 'no REST host for spot' }];
+  try {
+    const beforeMs = Date.now();
+    const answer = await world.network.httpGet(`${base}${request.path}`, { timeoutMs: 5000, maxBodyBytes: 10_000 });
+    const nowMs = (beforeMs + Date.now()) / 2;
+    if (answer.status === 451) {
+      return [
+        {
+          name: 'venue',
+          result: 'warn',
+          detail: 'the venue refuses this location (HTTP 451): its public-data hosts are used',
+        },
+      ];
+    }
+    if (answer.status !== 200) return [{ name: 'venue', result: 'fail', detail: `HTTP ${answer.status} from ${base}` }];
+    const { serverTime } = JSON.parse(new TextDecoder().decode(answer.body)) as { serverTime: number };
+    const offsetMs = Math.round(serverTime - nowMs);
+    const isNear = Math.abs(offsetMs) < clockToleranceMs;
+    return [
+      { name: 'venue', result: 'pass', detail: `${base} answers` },
+      { name: 'clock', result: isNear ? 'pass' : 'warn', detail: `the venue's clock is ${offsetMs} ms ahead of ours` },
+    ];
+  } catch (error) {
+    return [{ name: 'venue', result: 'fail', detail: error instanceof Error ? error.message : String(error) }];
+  }
+}

@@ -1,0 +1,32 @@
+import type { Command } from 'commander';
+import { InvalidArgumentError } from 'commander';
+import { openLog } from '../log.ts';
+import { runUntilStopped } from '../process.ts';
+import { configOf } from '../program.ts';
+import { runEngine } from '../wire.ts';
+
+export function integerArgument(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('it must be a whole number.');
+  return Number(text);
+}
+
+export function registerServe(program: Command): void {
+  program
+    .command('serve')
+    .description('the engine: journals into candles, books and the lake; HTTP and WebSocket API; dashboard')
+    .option('--port <number>', 'instead of the setting server.port', integerArgument)
+    .option('--seed <number>', 'seed of the simulated market that is recorded, shown on screen', integerArgument)
+    .option('--venue-time <mode>', 'wall, or frames for a replay', 'wall')
+    .addHelpText('after', '\nExamples:\n  tidemark serve\n  tidemark serve --port 9000')
+    .action(async (options: { port?: number; seed?: number; venueTime: string }, command: Command) => {
+      const { config } = configOf(command);
+      const log = openLog(config.log.level, 'engine');
+      const server = { ...config.server, ...(options.port === undefined ? {} : { port: options.port }) };
+      const running = await runEngine({ ...config, server }, process.cwd(), log, {
+        seed: options.seed ?? null,
+        venueTimeMode: options.venueTime === 'frames' ? 'frames' : 'wall',
+      });
+      process.stdout.write(`${running.server.url}\n`);
+      process.exitCode = await runUntilStopped(running);
+    });
+}

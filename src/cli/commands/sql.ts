@@ -1,0 +1,101 @@
+import { readFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import { Option } from 'commander';
+import { TidemarkError } from '../../domain/error.ts';
+import { tables } from '../../domain/tables/index.ts';
+import type { Problem, SqlAnswer } from '../../protocol/api.ts';
+import { createNodeWorld } from '../../world/node/index.ts';
+import { layoutOf } from '../layout.ts';
+import { print, textTable } from '../output.ts';
+import { configOf, globalOptions } from '../program.ts';
+import { openStores, runningEngineUrl } from '../wire.ts';
+import { integerArgument } from './serve.ts';
+
+interface SqlOptions {
+  readonly query?: string;
+  readonly file?: string;
+  readonly format: 'table' | 'csv' | 'jsonl';
+  readonly maxRows: number;
+}
+
+export function registerSql(program: Command): void {
+  program
+    .command('sql')
+    .description('one SELECT over all tables; asks the running engine, else reads what is committed and says so')
+    .argument('[query]', 'the statement')
+    .option('-c, --query <sql>', 'the statement, as an option')
+    .option('-f, --file <file>', 'a file that holds the statement')
+    .addOption(
+      new Option('--format <format>', 'how rows are printed').choices(['table', 'csv', 'jsonl']).default('table'),
+    )
+    .option('--max-rows <number>', 'rows at most', integerArgument, 10_000)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  tidemark sql "SELECT symbol, count(*) FROM trades GROUP BY 1"\n  tidemark sql -f report.sql --format csv',
+    )
+    .action(async (query: string | undefined, options: SqlOptions, command: Command) => {
+      const sql =
+        options.query ?? query ?? (options.file === undefined ? undefined : readFileSync(options.file, 'utf8'));
+      if (sql === undefined) {
+        throw new TidemarkError('bad-query', {
+          doing: 'run a query',
+          why: 'none was given',
+          now: 'try: tidemark sql "SELECT * FROM gaps"',
+        });
+      }
+      const { config } = configOf(command);
+      const answer = await ask(sql, config.dataDir, options.maxRows);
+      if (answer.source === 'committed') {
+        process.stderr.write('no engine runs on this data folder: committed rows only\n');
+      }
+      if (answer.truncated) process.stderr.write(`only the first ${options.maxRows} rows; there are more\n`);
+      const names = answer.columns.map((column) => column.name);
+      print('sql', globalOptions(command), answer, () => {
+        if (options.format === 'csv') return [names, ...answer.rows].map(csvLine).join('\n');
+        if (options.format === 'jsonl') {
+          return answer.rows
+            .map((row) => JSON.stringify(Object.fromEntries(names.map((name, at) => [name, row[at]]))))
+            .join('\n');
+        }
+        return textTable(names, answer.rows);
+      });
+    });
+}
+
+type Answer = Pick<SqlAnswer, 'columns' | 'rows' | 'truncated' | 'catalogVersion'> & { source: 'engine' | 'committed' };
+
+async function ask(sql: string, dataDir: string, maxRows: number): Promise<Answer> {
+  const layout = layoutOf(dataDir, process.cwd());
+  const url = await runningEngineUrl(layout, createNodeWorld());
+  if (url !== undefined) {
+    const response = await fetch(`${url}/api/v1/sql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ sql, maxRows }),
+    });
+    if (!response.ok) {
+      const problem = (await response.json()) as Problem;
+      throw new TidemarkError(problem.code, { doing: 'run the query', why: problem.detail });
+    }
+    return { ...((await response.json()) as SqlAnswer), source: 'engine' };
+  }
+  const stores = await openStores(layout, { isReadOnly: true });
+  try {
+    const { catalogVersion, files } = await stores.lake.files(tables.map((table) => table.name));
+    const limits = { maxRows, timeoutMs: 60_000, memoryMb: 2048 };
+    const result = await stores.warehouse.query(sql, { catalogVersion, files, replacing: {} }, limits);
+    return { ...result, source: 'committed' };
+  } finally {
+    await stores.close();
+  }
+}
+
+/** RFC 4180; a leading character that a spreadsheet would run as a formula is quoted away. */
+function csvLine(cells: readonly (string | null)[]): string {
+  return cells
+    .map((cell) => {
+      const text = cell === null ? '' : /^[=+@\t\r]|^-(?![\d.])/.test(cell) ? `'${cell}` : cell;
+      return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+    })
+    .join(',');
+}

@@ -1,0 +1,36 @@
+import type { Command } from 'commander';
+import { exitCodes } from '../exit-codes.ts';
+import { openLog } from '../log.ts';
+import { childArguments, configOf } from '../program.ts';
+import { endWithSupervisor, Supervisor } from '../supervisor.ts';
+
+export function registerUp(program: Command): void {
+  program
+    .command('up')
+    .description('record and serve together, each started again if it dies; prints the URL of the dashboard')
+    .addHelpText('after', '\nExamples:\n  tidemark up\n  TIDEMARK_SERVER_PORT=9000 tidemark up')
+    .action(async (_options: object, command: Command) => {
+      const { config } = configOf(command);
+      const log = openLog(config.log.level, 'up');
+      const supervisor = new Supervisor(log);
+      supervisor.start({
+        name: 'engine',
+        args: [...childArguments(command), 'serve'],
+        onLine: (line) => process.stdout.write(`Tidemark (${config.dataKind}) is at ${line}\n`),
+      });
+      supervisor.start({ name: 'recorder', args: [...childArguments(command), 'record'] });
+      process.exitCode = await untilEnded(supervisor);
+    });
+}
+
+/** Until a signal, or a child that must not be started again; ends all children. */
+export async function untilEnded(supervisor: Supervisor): Promise<number> {
+  const signalled = new Promise<number>((resolve) => {
+    process.once('SIGINT', () => resolve(exitCodes.interrupted));
+    process.once('SIGTERM', () => resolve(exitCodes.terminated));
+    endWithSupervisor(() => resolve(exitCodes.terminated));
+  });
+  const code = await Promise.race([signalled, supervisor.ended]);
+  await supervisor.stop();
+  return code;
+}
