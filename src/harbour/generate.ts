@@ -1,8 +1,11 @@
+import { TidemarkError } from '../domain/error.ts';
 import type { TimeUnit } from '../sources/binance/encode.ts';
 import { encodeCombined } from '../sources/binance/encode.ts';
 import { Channels, type Message, type Subscriber } from './channels.ts';
+import { LightTrades } from './light-trades.ts';
 import type { MatchedSymbolOptions } from './markets.ts';
-import { MatchingVenue } from './matching-venue.ts';
+import { listSymbol, MatchingVenue } from './matching-venue.ts';
+import { SeededRandom } from './random.ts';
 
 export interface GenerateOptions {
   readonly seed: string | number;
@@ -14,7 +17,7 @@ export interface GenerateOptions {
   readonly endAtUs?: number;
   /** Kinds of streams as venue names them after the `@`; trades, aggregates, depth and book tickers when left out. */
   readonly streams?: readonly string[];
-  /** A thin book without moves: several times as many trades a second, still from matched orders. */
+  /** Trades and aggregates only, without an order book: several times as many a second. */
   readonly light?: boolean;
   readonly unit?: TimeUnit;
 }
@@ -33,12 +36,11 @@ const bufferBytes = 1 << 20;
 export function* generateFrames(options: GenerateOptions): Generator<GeneratedFrame> {
   const kinds = options.streams ?? ['trade', 'aggTrade', 'depth@100ms', 'bookTicker'];
   const channels = new Channels();
-  const flow = options.light ? { light: true, activityRate: 20, takerRate: 100, restingOrders: 40 } : {};
-  const symbols = options.symbols.map((symbol) => ({ ...symbol, flow: { ...flow, ...symbol.flow } }));
-  const venue = new MatchingVenue(
-    { ...options, symbols, keepTrades: 10_000, keepsKlines: wantsKlines(kinds) },
-    channels,
-  );
+  if (options.light) {
+    yield* lightFrames(options);
+    return;
+  }
+  const venue = new MatchingVenue({ ...options, keepTrades: 10_000, keepsKlines: wantsKlines(kinds) }, channels);
   const collector = new Collector(options.unit ?? 'ms', venue);
   for (const { listing } of venue.symbols) {
     for (const kind of kinds) channels.subscribe(`spot/${listing.streamPrefix}@${kind}`, collector);
@@ -58,6 +60,49 @@ export function* generateFrames(options: GenerateOptions): Generator<GeneratedFr
   }
 }
 
+function* lightFrames(options: GenerateOptions): Generator<GeneratedFrame> {
+  const kinds = options.streams ?? ['trade'];
+  const unknown = kinds.find((kind) => kind !== 'trade' && kind !== 'aggTrade');
+  if (unknown !== undefined) {
+    throw new TidemarkError('harbour-light', {
+      doing: 'generate the stream',
+      what: unknown,
+      why: 'without an order book there are trades and aggregates only',
+      now: 'leave out `light`',
+    });
+  }
+  const seed = new SeededRandom(options.seed);
+  const sources = options.symbols.map((asked) => {
+    const { listing, flow } = listSymbol(asked, 1);
+    return new LightTrades(listing, flow, seed.fork(asked.symbol), options.startAtUs, kinds);
+  });
+  const writer = new FrameWriter();
+  const frames: GeneratedFrame[] = [];
+  let receivedAtUs = 0;
+  const emit = (stream: string, text: string, atUs: number) => {
+    receivedAtUs = Math.max(receivedAtUs, atUs);
+    frames.push({ stream, bytes: writer.write(text), receivedAtUs });
+  };
+  const endAtUs = options.endAtUs ?? Number.POSITIVE_INFINITY;
+  const maxFrames = options.frames ?? Number.POSITIVE_INFINITY;
+  const maxTrades = options.trades ?? Number.POSITIVE_INFINITY;
+  let sent = 0;
+  let sentTrades = 0;
+  for (;;) {
+    let first = sources[0]!;
+    for (const source of sources) if (source.nextAtUs < first.nextAtUs) first = source;
+    if (first.nextAtUs > endAtUs) return;
+    first.order(emit);
+    for (const frame of frames) {
+      if (sent >= maxFrames || sentTrades >= maxTrades) return;
+      sent++;
+      if (frame.stream.endsWith('@trade')) sentTrades++;
+      yield frame;
+    }
+    frames.length = 0;
+  }
+}
+
 function wantsKlines(kinds: readonly string[]): boolean {
   return kinds.some((kind) => kind.startsWith('kline') || kind === 'ticker');
 }
@@ -68,8 +113,7 @@ class Collector implements Subscriber {
   readonly #venue: MatchingVenue;
   readonly #unit: TimeUnit;
   readonly #names = new Map<string, string>();
-  #buffer = Buffer.allocUnsafeSlow(bufferBytes);
-  #used = 0;
+  readonly #writer = new FrameWriter();
 
   constructor(unit: TimeUnit, venue: MatchingVenue) {
     this.#unit = unit;
@@ -83,14 +127,25 @@ class Collector implements Subscriber {
       this.#names.set(message.stream, stream);
     }
     const text = encodeCombined(stream, message.text(this.#unit));
-    if (this.#used + text.length * 3 > this.#buffer.length) {
-      this.#buffer = Buffer.allocUnsafeSlow(Math.max(bufferBytes, text.length * 3));
-      this.#used = 0;
-    }
-    const length = this.#buffer.write(text, this.#used);
-    const bytes = this.#buffer.subarray(this.#used, this.#used + length);
-    this.#used += length;
+    const bytes = this.#writer.write(text);
     this.#nowUs = Math.max(this.#nowUs, this.#venue.nowUs(), message.atUs);
     this.frames.push({ stream, bytes, receivedAtUs: this.#nowUs });
+  }
+}
+
+/** Texts as UTF-8, many of them in one buffer. */
+class FrameWriter {
+  readonly #encoder = new TextEncoder();
+  #buffer = new Uint8Array(bufferBytes);
+  #used = 0;
+
+  write(text: string): Uint8Array {
+    if (this.#used + text.length * 3 > this.#buffer.length) {
+      this.#buffer = new Uint8Array(Math.max(bufferBytes, text.length * 3));
+      this.#used = 0;
+    }
+    const start = this.#used;
+    this.#used += this.#encoder.encodeInto(text, start === 0 ? this.#buffer : this.#buffer.subarray(start)).written;
+    return this.#buffer.subarray(start, this.#used);
   }
 }

@@ -37,7 +37,6 @@ const bitcoin: SymbolDefaults = {
     restingOrders: 5_000,
     nearBp: 28,
     farShare: 0.12,
-    light: false,
   },
 };
 

@@ -6,6 +6,7 @@ import type { Channels } from './channels.ts';
 import { Listing, spotDigitsOf } from './listing.ts';
 import { defaultsOf, type MatchedSymbolOptions } from './markets.ts';
 import { MatchedSymbol } from './matched-symbol.ts';
+import type { FlowSpec } from './order-flow.ts';
 import { SeededRandom } from './random.ts';
 import type { VenueState } from './rest.ts';
 
@@ -30,35 +31,7 @@ export class MatchingVenue implements VenueState {
     const seed = new SeededRandom(options.seed);
     this.#nowUs = options.startAtUs;
     this.#symbols = options.symbols.map((asked) => {
-      const defaults = defaultsOf(asked.symbol);
-      const tickSize = asked.tickSize ?? defaults.tickSize;
-      const stepSize = asked.stepSize ?? defaults.stepSize;
-      const priceScale = neededScale(tickSize);
-      const lotScale = neededScale(stepSize);
-      const startTick = parseScaled(asked.startPrice ?? defaults.startPrice, priceScale);
-      if (startTick === undefined || startTick < 20 || !/^(1|0\.0*1)0*$/.test(tickSize)) {
-        throw new TidemarkError('harbour-symbol', {
-          doing: 'list the symbol',
-          what: asked.symbol,
-          why: `a start price of ${asked.startPrice ?? defaults.startPrice} with a tick of ${tickSize} is not possible`,
-          now: 'give a price of at least 20 ticks and a tick that is a power of ten, like 0.01',
-        });
-      }
-      const digits = spotDigitsOf(priceScale, lotScale);
-      const listing = new Listing(
-        'spot',
-        {
-          symbol: asked.symbol,
-          status: 'TRADING',
-          baseAsset: asked.baseAsset ?? defaults.baseAsset,
-          quoteAsset: asked.quoteAsset ?? defaults.quoteAsset,
-          tickSize: fixedText(1, priceScale),
-          stepSize: fixedText(1, lotScale),
-        },
-        digits,
-        { trades: options.keepTrades ?? 4_000_000, klines: 50_000 },
-      );
-      const flow = { ...defaults.flow, ...asked.flow, startTick };
+      const { listing, flow } = listSymbol(asked, options.keepTrades ?? 4_000_000);
       return new MatchedSymbol(listing, flow, seed.fork(asked.symbol), options.startAtUs, channels, {
         bookUpdates: options.keepBookUpdates ?? 0,
         klines: options.keepsKlines ?? true,
@@ -102,4 +75,38 @@ export class MatchingVenue implements VenueState {
     while (this.step(untilUs));
     this.#nowUs = Math.max(this.#nowUs, untilUs);
   }
+}
+
+/** A symbol as the venue lists it, and how it trades. */
+export function listSymbol(asked: MatchedSymbolOptions, keepTrades: number): { listing: Listing; flow: FlowSpec } {
+  const defaults = defaultsOf(asked.symbol);
+  const tickSize = asked.tickSize ?? defaults.tickSize;
+  const stepSize = asked.stepSize ?? defaults.stepSize;
+  const priceScale = neededScale(tickSize);
+  const lotScale = neededScale(stepSize);
+  const startTick = parseScaled(asked.startPrice ?? defaults.startPrice, priceScale);
+  if (startTick === undefined || startTick < 20 || !/^(1|0\.0*1)0*$/.test(tickSize)) {
+    throw new TidemarkError('harbour-symbol', {
+      doing: 'list the symbol',
+      what: asked.symbol,
+      why: `a start price of ${asked.startPrice ?? defaults.startPrice} with a tick of ${tickSize} is not possible`,
+      now: 'give a price of at least 20 ticks and a tick that is a power of ten, like 0.01',
+    });
+  }
+  const digits = spotDigitsOf(priceScale, lotScale);
+  const listing = new Listing(
+    'spot',
+    {
+      symbol: asked.symbol,
+      status: 'TRADING',
+      baseAsset: asked.baseAsset ?? defaults.baseAsset,
+      quoteAsset: asked.quoteAsset ?? defaults.quoteAsset,
+      tickSize: fixedText(1, priceScale),
+      stepSize: fixedText(1, lotScale),
+    },
+    digits,
+    { trades: keepTrades, klines: 50_000 },
+  );
+  const flow = { ...defaults.flow, ...asked.flow, startTick };
+  return { listing, flow };
 }

@@ -19,8 +19,6 @@ export interface FlowSpec {
   /** Mean distance of new orders from the touch, and share of orders placed far away. */
   readonly nearBp: number;
   readonly farShare: number;
-  /** No book beyond a few levels and no moves: for making trades fast. */
-  readonly light: boolean;
 }
 
 // Measured on the recorded BTCUSDT day of 2024-08-08 (docs/harbour.md); unit: one BTC of then.
@@ -110,7 +108,7 @@ export class OrderFlow {
     this.#fillBook();
     this.#takerAtUs = this.#nextTaker(startAtUs);
     this.#activityAtUs = startAtUs + this.#crowd.exponential(1e6 / spec.activityRate);
-    this.#moveAtUs = spec.light ? Number.POSITIVE_INFINITY : startAtUs + this.#moves.exponential(1e6 / spec.moveRate);
+    this.#moveAtUs = startAtUs + this.#moves.exponential(1e6 / spec.moveRate);
   }
 
   get nextAtUs(): number {
@@ -201,10 +199,6 @@ export class OrderFlow {
   }
 
   #watchSpread(atUs: number): void {
-    if (this.#spec.light) {
-      this.#repair(atUs);
-      return;
-    }
     if (this.#repairAtUs === Number.POSITIVE_INFINITY && this.#book.bestAsk - this.#book.bestBid > 1) {
       this.#repairAtUs = atUs + 200 + this.#crowd.exponential(this.#crowd.chance(0.7) ? 3_000 : 60_000);
     }
@@ -245,7 +239,7 @@ export class OrderFlow {
     const random = this.#crowd;
     const spec = this.#spec;
     const book = this.#book;
-    if (random.chance(spec.light ? 1 : 0.26)) {
+    if (random.chance(0.26)) {
       const isBid = random.chance(0.5);
       if (random.chance(0.01)) this.#newTouchTargets();
       const best = isBid ? book.bestBid : book.bestAsk;
