@@ -30,6 +30,10 @@ export interface FileResult {
 const keptOutput = 65_536;
 const exitGraceMs = 5_000;
 
+/** Set for test files. A run inside one stays in its process group, so that whoever kills the group kills all of it. */
+const groupVariable = 'TIDEMARK_TEST_GROUP';
+const ownsGroup = process.env[groupVariable] === undefined;
+
 /** Takes a stream of text apart into events and everything else. */
 export function eventSplitter(onEvent: (event: FileEvent) => void, onOutput: (text: string) => void) {
   let rest = '';
@@ -70,7 +74,12 @@ export function runFile(options: FileOptions): Promise<FileResult> {
       ...(namePattern === undefined ? [] : [`--test-name-pattern=${namePattern}`]),
       join(root, file),
     ],
-    { cwd: root, detached: true, stdio: ['ignore', 'pipe', 'pipe'] },
+    {
+      cwd: root,
+      detached: ownsGroup,
+      env: { ...process.env, [groupVariable]: '1' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
   );
 
   let passed = 0;
@@ -83,7 +92,7 @@ export function runFile(options: FileOptions): Promise<FileResult> {
 
   const killGroup = (): void => {
     try {
-      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+      if (child.pid !== undefined) process.kill(ownsGroup ? -child.pid : child.pid, 'SIGKILL');
     } catch {
       // Nothing of the group is left.
     }
