@@ -1,7 +1,6 @@
 import { powerOfTen } from '../domain/decimal.ts';
 
 export interface EventBufferJson {
-  readonly first: number[];
   readonly final: number[];
   readonly before: number[];
   readonly atUs: number[];
@@ -14,7 +13,6 @@ export interface EventBufferJson {
 
 /** Depth events kept in order until a snapshot comes, all at the book's scale. `before` is the id that must precede an event. */
 export class EventBuffer {
-  first: number[] = [];
   final: number[] = [];
   before: number[] = [];
   atUs: number[] = [];
@@ -24,15 +22,14 @@ export class EventBuffer {
   quantity: number[] = [];
 
   get length(): number {
-    return this.first.length;
+    return this.final.length;
   }
 
   get levels(): number {
     return this.price.length;
   }
 
-  add(first: number, final: number, before: number, atUs: number): void {
-    this.first.push(first);
+  add(final: number, before: number, atUs: number): void {
     this.final.push(final);
     this.before.push(before);
     this.atUs.push(atUs);
@@ -48,7 +45,6 @@ export class EventBuffer {
   }
 
   clear(): void {
-    this.first = [];
     this.final = [];
     this.before = [];
     this.atUs = [];
@@ -62,7 +58,6 @@ export class EventBuffer {
   drop(events: number): void {
     if (events === 0) return;
     const levels = this.levelStart[events]!;
-    this.first.splice(0, events);
     this.final.splice(0, events);
     this.before.splice(0, events);
     this.atUs.splice(0, events);
@@ -81,7 +76,6 @@ export class EventBuffer {
 
   toJSON(): EventBufferJson {
     return {
-      first: [...this.first],
       final: [...this.final],
       before: [...this.before],
       atUs: [...this.atUs],
@@ -94,7 +88,6 @@ export class EventBuffer {
 
   static fromJSON(json: EventBufferJson): EventBuffer {
     const buffer = new EventBuffer();
-    buffer.first = [...json.first];
     buffer.final = [...json.final];
     buffer.before = [...json.before];
     buffer.atUs = [...json.atUs];

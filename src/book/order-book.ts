@@ -23,12 +23,12 @@ export interface BestLevels {
 }
 
 export interface BookFinding {
-  readonly code: 'book-crossed' | 'book-gap';
+  readonly code: 'book-crossed';
   readonly detail: string;
 }
 
 /** A snapshot kept because its place in the events has not come yet. */
-interface PendingSnapshot {
+interface KeptSnapshot {
   readonly lastUpdateId: number;
   readonly bidPrices: readonly number[];
   readonly bidQuantities: readonly number[];
@@ -58,12 +58,16 @@ export interface OrderBookJson {
   readonly bids: readonly [steps: number[], quantities: number[]];
   readonly asks: readonly [steps: number[], quantities: number[]];
   readonly buffer: EventBufferJson;
-  readonly pending: PendingSnapshot | null;
+  readonly snapshots: readonly KeptSnapshot[];
+  readonly chainId: Nullable;
+  readonly isRefreshing: boolean;
+  readonly margins: readonly [bid: number, ask: number];
   readonly findings: BookFinding[];
 }
 
 /** Beyond so many buffered levels the oldest events go: a later snapshot will need the newer ones alone. */
 const maxBufferedLevels = 400_000;
+const maxKeptSnapshots = 16;
 
 /**
  * The order book of one instrument from a snapshot and diff events, its continuity checked for ever. Whether events or
@@ -79,11 +83,11 @@ export class OrderBook {
   /** `none` nothing seen · `syncing` no snapshot yet · `synced` exact · `gap` lost its place, waits for a snapshot. */
   state: BookState = 'none';
   updateId = Number.NaN;
-  /** Event time of the last applied event; NaN while only a snapshot made the book. */
+  /** Event time of the last applied event; NaN before the first. */
   eventAtUs = Number.NaN;
   /** Receive time of the snapshot in use. */
   snapshotAtUs = Number.NaN;
-  /** Times that the book was lost and came back. */
+  /** Times that the chain of events broke, or the book proved wrong, and a new snapshot was needed. */
   resyncs = 0;
   priceScale = 0;
   quantityScale = 0;
@@ -91,11 +95,19 @@ export class OrderBook {
   knownFromPrice = Number.NaN;
   /** The highest price with a vouched-for ask level, Infinity when asks are known to their end; NaN when nothing is known. */
   knownToPrice = Number.NaN;
+  /** Called after every event that the book took, live or kept, when the book stands exactly after it. */
+  afterEvent: (() => void) | undefined;
   readonly #bids = new BookSide(true);
   readonly #asks = new BookSide(false);
   #buffer = new EventBuffer();
-  #pending: PendingSnapshot | undefined;
-  #wasLost = false;
+  /** In the order they came. */
+  #snapshots: KeptSnapshot[] = [];
+  /** Last update id of the newest event, whether or not the book could use it. */
+  #chainId = Number.NaN;
+  /** Synced, but the market has come near the end of the known range: events are kept again for a wider snapshot. */
+  #isRefreshing = false;
+  #bidMargin = 0;
+  #askMargin = 0;
   #findings: BookFinding[] = [];
 
   constructor(market: Market) {
@@ -103,43 +115,41 @@ export class OrderBook {
   }
 
   apply(batch: DepthBatch, event: number, slots: Slots): 'applied' | 'buffered' | 'ignored' | 'gap' {
+    const final = batch.finalUpdateId[event]!;
+    if (final <= this.#chainId) return 'ignored';
     const slot = slots.get(batch.slot[event]!);
     this.#widen(slot.priceScale, slot.quantityScale);
-    const final = batch.finalUpdateId[event]!;
     const before = this.market === 'spot' ? batch.firstUpdateId[event]! - 1 : batch.previousUpdateId[event]!;
-    if (this.state !== 'synced') {
-      this.#keep(batch, event, before, slot);
-      if (this.#pending !== undefined) this.#trySnapshot();
-      return 'buffered';
+    const isBreak = before > this.#chainId;
+    this.#chainId = final;
+    if (isBreak) {
+      this.resyncs++;
+      this.#lose();
     }
-    if (final <= this.updateId) return 'ignored';
-    if (before > this.updateId) {
-      this.#lose('book-gap', `the event after update ${this.updateId} starts after update ${before}`);
-      this.#keep(batch, event, before, slot);
-      if (this.#pending !== undefined) this.#trySnapshot();
-      return 'gap';
+    if (this.state === 'synced') {
+      this.#applyLevels(batch, event, slot);
+      if (!this.#advance(final, batch.eventAtUs[event]!)) return 'gap';
+      if (this.#isRefreshing) {
+        this.#keep(batch, event, before, slot);
+        this.#trySnapshots();
+      } else this.#forgetPassedSnapshots();
+      return 'applied';
     }
-    this.#applyLevels(batch, event, slot);
-    this.updateId = final;
-    this.eventAtUs = batch.eventAtUs[event]!;
-    if (this.#isCrossed()) {
-      this.#loseCrossed();
-      return 'gap';
-    }
-    if (this.#pending !== undefined && this.#pending.lastUpdateId <= final) this.#pending = undefined;
-    return 'applied';
+    if (this.state === 'none') this.state = 'syncing';
+    this.#keep(batch, event, before, slot);
+    this.#trySnapshots();
+    return isBreak ? 'gap' : this.#nowSynced() ? 'applied' : 'buffered';
   }
 
   /**
-   * `waiting`: kept until the events reach it. `too-old`: it ends before the buffered events begin (or the book is already
-   * past it).
+   * Give it every snapshot, also while synced: it may belong to events not read yet. `waiting`: kept until the events pass
+   * it. `too-old`: the events it would need are gone, or the book is past it and has no use for it.
    */
   snapshot(event: SnapshotEvent, slots: Slots): 'synced' | 'too-old' | 'waiting' {
     const slot = slots.get(event.slot);
-    if (this.state === 'synced' && event.lastUpdateId <= this.updateId) return 'too-old';
-    if (this.#pending !== undefined && this.#pending.lastUpdateId >= event.lastUpdateId) return 'too-old';
+    if (this.state === 'synced' && !this.#isRefreshing && event.lastUpdateId <= this.updateId) return 'too-old';
     this.#widen(slot.priceScale, slot.quantityScale);
-    this.#pending = {
+    const snapshot: KeptSnapshot = {
       lastUpdateId: event.lastUpdateId,
       bidPrices: Array.from(event.bidPrices),
       bidQuantities: Array.from(event.bidQuantities),
@@ -150,18 +160,22 @@ export class OrderBook {
       priceScale: slot.priceScale,
       quantityScale: slot.quantityScale,
     };
+    this.#snapshots.push(snapshot);
+    if (this.#snapshots.length > maxKeptSnapshots) this.#snapshots.shift();
     if (this.state === 'none') this.state = 'syncing';
-    return this.state === 'synced' ? 'waiting' : this.#trySnapshot();
+    if (this.state !== 'synced' || this.#isRefreshing) this.#trySnapshots();
+    if (this.#snapshots.includes(snapshot)) return 'waiting';
+    return this.state === 'synced' && this.snapshotAtUs === event.receivedAtUs ? 'synced' : 'too-old';
   }
 
-  /** Events wait and no snapshot is at hand. */
+  /** No snapshot is at hand and one would help: to start, after a gap, or because the known range is nearly left. */
   get needsSnapshot(): boolean {
-    return (this.state === 'syncing' || this.state === 'gap') && this.#pending === undefined && this.#buffer.length > 0;
+    return (this.state !== 'synced' || this.#isRefreshing) && this.#snapshots.length === 0 && this.#buffer.length > 0;
   }
 
   /** A snapshot helps when its `lastUpdateId` is at least this; NaN before the first event. */
   get wantsSnapshotAfterUpdateId(): number {
-    return this.#buffer.length === 0 ? this.updateId : this.#buffer.before[0]!;
+    return this.#buffer.length === 0 ? this.#chainId : this.#buffer.before[0]!;
   }
 
   levelCount(side: 'bid' | 'ask'): number {
@@ -205,7 +219,7 @@ export class OrderBook {
       columns.is_within_horizon[row] = (isBid === 1 ? price >= this.knownFromPrice : price <= this.knownToPrice)
         ? 1
         : 0;
-      columns.event_at[row] = Number.isNaN(this.eventAtUs) ? this.snapshotAtUs : this.eventAtUs;
+      columns.event_at[row] = this.eventAtUs;
     };
     for (let rank = 0; rank < this.#asks.length; rank++) add(this.#asks, rank, 0);
     for (let rank = this.#bids.length - 1; rank >= 0; rank--) add(this.#bids, rank, 1);
@@ -227,7 +241,10 @@ export class OrderBook {
       bids: sideToJson(this.#bids),
       asks: sideToJson(this.#asks),
       buffer: this.#buffer.toJSON(),
-      pending: this.#pending ?? null,
+      snapshots: [...this.#snapshots],
+      chainId: orNull(this.#chainId),
+      isRefreshing: this.#isRefreshing,
+      margins: [this.#bidMargin, this.#askMargin],
       findings: [...this.#findings],
     };
   }
@@ -246,41 +263,91 @@ export class OrderBook {
     sideFromJson(book.#bids, json.bids);
     sideFromJson(book.#asks, json.asks);
     book.#buffer = EventBuffer.fromJSON(json.buffer);
-    book.#pending = json.pending ?? undefined;
-    book.#wasLost = json.state === 'gap';
+    book.#snapshots = [...json.snapshots];
+    book.#chainId = json.chainId ?? Number.NaN;
+    book.#isRefreshing = json.isRefreshing;
+    [book.#bidMargin, book.#askMargin] = json.margins;
     book.#findings = [...json.findings];
     return book;
   }
 
-  #trySnapshot(): 'synced' | 'too-old' | 'waiting' {
-    const pending = this.#pending!;
+  /** Strictly in the order they came, so that the choice does not depend on when the events are read. */
+  #trySnapshots(): void {
     const buffer = this.#buffer;
-    let next = 0;
-    while (next < buffer.length && buffer.final[next]! <= pending.lastUpdateId) next++;
-    // Without any event nothing says that the stream has reached the snapshot.
-    if (buffer.length === 0) return 'waiting';
-    if (next < buffer.length && buffer.before[next]! > pending.lastUpdateId) {
-      this.#pending = undefined;
-      return 'too-old';
+    while (this.#snapshots.length > 0 && buffer.length > 0) {
+      // Kept events only move on: what ends before them is of no use any more, wherever it stands.
+      const from = buffer.before[0]!;
+      this.#snapshots = this.#snapshots.filter((kept) => kept.lastUpdateId >= from);
+      const snapshot = this.#snapshots[0];
+      if (snapshot === undefined) return;
+      let next = 0;
+      while (next < buffer.length && buffer.final[next]! <= snapshot.lastUpdateId) next++;
+      // Only an event that goes past the snapshot shows that nothing is missing between them.
+      if (next === buffer.length) return;
+      this.#snapshots.shift();
+      this.#take(snapshot);
+      if (this.#replay(next) && !this.#isRefreshing) {
+        this.#forgetPassedSnapshots();
+        return;
+      }
     }
-    this.#pending = undefined;
-    this.#take(pending);
+  }
+
+  /**
+   * Applies the kept events from `next` on and forgets them, but for those from which on a wider snapshot is wanted again;
+   * false when one of them lost the book: those after it stay.
+   */
+  #replay(next: number): boolean {
+    const buffer = this.#buffer;
+    let keptFrom = buffer.length;
     for (let event = next; event < buffer.length; event++) {
       for (let level = buffer.levelStart[event]!; level < buffer.levelStart[event + 1]!; level++) {
         (buffer.isBid[level] === 1 ? this.#bids : this.#asks).set(buffer.price[level]!, buffer.quantity[level]!);
       }
-      this.updateId = buffer.final[event]!;
-      this.eventAtUs = buffer.atUs[event]!;
+      const rest = event + 1;
+      if (!this.#advance(buffer.final[event]!, buffer.atUs[event]!, rest)) return false;
+      if (this.#isRefreshing && keptFrom > event) keptFrom = event;
     }
-    buffer.clear();
-    if (this.#isCrossed()) {
-      this.#loseCrossed();
-      return 'too-old';
-    }
-    return 'synced';
+    buffer.drop(keptFrom);
+    return true;
   }
 
-  #take(snapshot: PendingSnapshot): void {
+  /** After a whole event; false when the book turns out to be wrong (then the first `used` kept events are forgotten). */
+  #advance(finalUpdateId: number, eventAtUs: number, used = this.#buffer.length): boolean {
+    this.updateId = finalUpdateId;
+    this.eventAtUs = eventAtUs;
+    const { length: bids } = this.#bids;
+    const { length: asks } = this.#asks;
+    if (bids > 0 && asks > 0) {
+      const bid = this.#bids.price(0);
+      const ask = this.#asks.price(0);
+      if (this.market === 'spot' && bid >= ask) {
+        this.#findings.push({
+          code: 'book-crossed',
+          detail: `after update ${finalUpdateId} bid ${bid} ≥ ask ${ask} at price scale ${this.priceScale}`,
+        });
+        this.resyncs++;
+        this.#lose(used);
+        return false;
+      }
+      if (bid - this.knownFromPrice < this.#bidMargin || this.knownToPrice - ask < this.#askMargin) {
+        this.#isRefreshing = true;
+      }
+    }
+    this.afterEvent?.();
+    return true;
+  }
+
+  #forgetPassedSnapshots(): void {
+    if (this.#snapshots.length === 0) return;
+    this.#snapshots = this.#snapshots.filter((snapshot) => snapshot.lastUpdateId > this.updateId);
+  }
+
+  #nowSynced(): boolean {
+    return this.state === 'synced';
+  }
+
+  #take(snapshot: KeptSnapshot): void {
     const priceFactor = powerOfTen(this.priceScale - snapshot.priceScale);
     const quantityFactor = powerOfTen(this.quantityScale - snapshot.quantityScale);
     this.#bids.clear();
@@ -295,12 +362,20 @@ export class OrderBook {
     }
     this.knownFromPrice = bidPrices.length < limit ? 0 : bidPrices.at(-1)! * priceFactor;
     this.knownToPrice = askPrices.length < limit ? Number.POSITIVE_INFINITY : askPrices.at(-1)! * priceFactor;
+    this.#setMargins();
+    this.#isRefreshing = false;
     this.updateId = snapshot.lastUpdateId;
-    this.eventAtUs = Number.NaN;
     this.snapshotAtUs = snapshot.receivedAtUs;
     this.state = 'synced';
-    if (this.#wasLost) this.resyncs++;
-    this.#wasLost = false;
+  }
+
+  /** A quarter of the range known at the snapshot: when the market comes that near its end, another one is wanted. */
+  #setMargins(): void {
+    const margin = (range: number) => (Number.isFinite(range) ? range / 4 : 0);
+    const hasBids = this.#bids.length > 0 && this.knownFromPrice > 0;
+    const hasAsks = this.#asks.length > 0;
+    this.#bidMargin = hasBids ? margin(this.#bids.price(0) - this.knownFromPrice) : 0;
+    this.#askMargin = hasAsks ? margin(this.knownToPrice - this.#asks.price(0)) : 0;
   }
 
   #applyLevels(batch: DepthBatch, event: number, slot: Slot): void {
@@ -322,19 +397,12 @@ export class OrderBook {
     }
   }
 
-  /** Keeps an event for the snapshot to come. One that does not follow the kept ones makes them useless. */
+  /** Keeps an event for the snapshot to come. */
   #keep(batch: DepthBatch, event: number, before: number, slot: Slot): void {
     const buffer = this.#buffer;
-    const final = batch.finalUpdateId[event]!;
-    if (buffer.length > 0) {
-      const last = buffer.final[buffer.length - 1]!;
-      if (final <= last) return;
-      if (before > last) buffer.clear();
-    }
-    if (this.state === 'none') this.state = 'syncing';
     const priceFactor = powerOfTen(this.priceScale - slot.priceScale);
     const quantityFactor = powerOfTen(this.quantityScale - slot.quantityScale);
-    buffer.add(batch.firstUpdateId[event]!, final, before, batch.eventAtUs[event]!);
+    buffer.add(batch.finalUpdateId[event]!, before, batch.eventAtUs[event]!);
     for (let level = batch.levelStart[event]!; level < batch.levelStart[event + 1]!; level++) {
       buffer.addLevel(batch.isBid[level]!, batch.price[level]! * priceFactor, batch.quantity[level]! * quantityFactor);
     }
@@ -345,31 +413,15 @@ export class OrderBook {
     }
   }
 
-  #lose(code: BookFinding['code'], detail: string): void {
-    this.#findings.push({ code, detail });
-    this.state = 'gap';
-    this.#wasLost = true;
+  /** The book is no longer known; kept events but the first `used` stay. */
+  #lose(used = this.#buffer.length): void {
+    if (this.state === 'synced') this.state = 'gap';
     this.#bids.clear();
     this.#asks.clear();
-    this.#buffer.clear();
+    this.#buffer.drop(used);
+    this.#isRefreshing = false;
     this.knownFromPrice = Number.NaN;
     this.knownToPrice = Number.NaN;
-  }
-
-  #isCrossed(): boolean {
-    return (
-      this.market === 'spot' &&
-      this.#bids.length > 0 &&
-      this.#asks.length > 0 &&
-      this.#bids.price(0) >= this.#asks.price(0)
-    );
-  }
-
-  #loseCrossed(): void {
-    this.#lose(
-      'book-crossed',
-      `after update ${this.updateId} bid ${this.#bids.price(0)} ≥ ask ${this.#asks.price(0)} at price scale ${this.priceScale}`,
-    );
   }
 
   /** The book never gets coarser; values of older slots are read at its scale. */
@@ -382,6 +434,8 @@ export class OrderBook {
     this.#buffer.rescale(priceDigits, quantityDigits);
     this.knownFromPrice *= powerOfTen(priceDigits);
     this.knownToPrice *= powerOfTen(priceDigits);
+    this.#bidMargin *= powerOfTen(priceDigits);
+    this.#askMargin *= powerOfTen(priceDigits);
     this.priceScale += priceDigits;
     this.quantityScale += quantityDigits;
   }
