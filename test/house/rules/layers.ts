@@ -1,7 +1,7 @@
 import { besideFolder, besideUsesUpToRow, edgeRow, folderOf, rowOf, rows } from '../rows.ts';
 import type { Refusal, Rule } from '../rule.ts';
 import { refusal } from '../rule.ts';
-import { imports, isTest, isTypeScript } from '../source-file.ts';
+import { imports, isContract, isTest, isTypeScript } from '../source-file.ts';
 
 const knownFolders = [...rows.flatMap(({ folders }) => folders), besideFolder].join(', ');
 
@@ -43,13 +43,14 @@ function checkSource(file: Parameters<Rule['check']>[0]): Refusal[] {
       continue;
     }
     const to = folderOf(target);
-    const why = isTest(target)
-      ? 'it serves tests alone: move what the program needs out of it'
-      : !target.startsWith('src/')
-        ? `src/ stands alone: move ${target} into the row it belongs to`
-        : to === undefined
-          ? `${target} has no row`
-          : objection(folder, to);
+    const why =
+      isTest(target) || (isContract(target) && !isContract(file.path))
+        ? 'it serves tests alone: move what the program needs out of it'
+        : !target.startsWith('src/')
+          ? `src/ stands alone: move ${target} into the row it belongs to`
+          : to === undefined
+            ? `${target} has no row`
+            : objection(folder, to);
     if (why !== undefined) found.push(refusal(file, offset, `imports ${specifier}: ${why}`));
   }
   return found;
@@ -89,6 +90,7 @@ export const layers: Rule = {
     { path: 'src/ports/sink.contract.ts', source: "import { b } from '../sinks/b.ts';" },
     { path: 'src/domain/a.ts', source: "import { b } from '../../test/b.ts';" },
     { path: 'src/lake/a.ts', source: "import { b } from './b-fixture.ts';" },
+    { path: 'src/lake/a.ts', source: "import { b } from '../ports/b.contract.ts';" },
     { path: 'src/other/a.ts', source: 'export const a = 1;' },
     { path: 'src/main.ts', source: 'export const a = 1;' },
     { path: 'web/src/a.tsx', source: "import { b } from '../../src/domain/b.ts'; export const A = () => <b />;" },

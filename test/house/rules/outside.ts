@@ -61,12 +61,11 @@ const bannedGlobals: Readonly<Record<string, string>> = {
   console: better.print,
 };
 
-function importRefusal(one: Import, isEdgeContract: boolean): string | undefined {
+function importRefusal(one: Import): string | undefined {
   if (one.typeOnly) return undefined;
   if (edgePackages.includes(one.specifier)) return `imports ${one.specifier}: it belongs to an edge (row 3)`;
   const builtin = /^node:(.+)$/.exec(one.specifier)?.[1];
   if (builtin === undefined) return undefined;
-  if (builtin === 'test' && isEdgeContract) return undefined;
   if (!(builtin in pureModules)) {
     return `imports ${one.specifier}: clocks, timers, sockets, processes and files live in row 3 and cli; take a port`;
   }
@@ -157,7 +156,7 @@ function check(file: Parameters<Rule['check']>[0]): Refusal[] {
   if (program === undefined) return [];
   const found: Refusal[] = [];
   for (const one of imports(file)) {
-    const why = importRefusal(one, isContract(file.path));
+    const why = importRefusal(one);
     if (why !== undefined) found.push(refusal(file, one.offset, why));
   }
   const own = declaredNames(program);
@@ -180,7 +179,8 @@ function check(file: Parameters<Rule['check']>[0]): Refusal[] {
 export const outside: Rule = {
   promise: 'no clock, timer, randomness, socket, process or file outside the edges, cli and the two listening files',
   appliesTo: (path) => {
-    if (!isTypeScript(path) || isTest(path) || !path.startsWith('src/') || listeningFiles.has(path)) return false;
+    if (!isTypeScript(path) || isTest(path) || isContract(path) || !path.startsWith('src/') || listeningFiles.has(path))
+      return false;
     const folder = folderOf(path);
     return folder !== 'cli' && (folder === undefined || rowOf(folder) !== edgeRow);
   },
@@ -228,7 +228,6 @@ export const outside: Rule = {
     { path: 'src/harbour/a.ts', source: 'export const now = Date.now();' },
     { path: 'src/server/a.ts', source: "import { createServer } from 'node:http'; createServer();" },
     { path: 'src/server/a.ts', source: 'export const start = (app: App) => app.listen({ port: 80 });' },
-    { path: 'src/ports/a.contract.ts', source: 'setTimeout(() => {}, 10);' },
     { path: 'src/domain/a.ts', source: "import { test } from 'node:test'; test('x', () => {});" },
   ],
   mustPass: [
