@@ -178,6 +178,7 @@ async function sha256OfFile(path: string): Promise<string> {
 }
 
 function missingError(name: string, cause: unknown): TidemarkError {
+  if (cause instanceof TidemarkError) return cause;
   const isMissing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
   return new TidemarkError(isMissing ? 'blob-missing' : 'blob-unreadable', {
     doing: 'read the blob',

@@ -60,6 +60,8 @@ class ParquetLake implements Lake {
   /** Commits, compactions and sweeps change the file list: one after the other. */
   readonly #turns = new Turns();
   #fence: number | undefined;
+  /** Paths given out in the current turn. */
+  readonly #scratchPaths: string[] = [];
   /** Blobs that no version named when the last sweep looked; gone at the next one if that is still so. */
   #suspects = new Set<string>();
 
@@ -101,7 +103,7 @@ class ParquetLake implements Lake {
       } catch (cause) {
         throw sqlError('commit to the lake', batches.map((batch) => batch.spec.name).join(', '), cause);
       } finally {
-        await dropLocal(written);
+        await this.#dropScratch();
       }
     });
   }
@@ -128,7 +130,7 @@ class ParquetLake implements Lake {
       } catch (cause) {
         throw sqlError('compact', `${work.table} of ${work.market} ${work.date}`, cause);
       } finally {
-        await dropLocal(written);
+        await this.#dropScratch();
       }
     });
   }
@@ -358,7 +360,15 @@ class ParquetLake implements Lake {
   }
 
   #scratchPath(): string {
-    return join(this.#scratch, `${randomUUID()}.parquet`);
+    const path = join(this.#scratch, `${randomUUID()}.parquet`);
+    this.#scratchPaths.push(path);
+    return path;
+  }
+
+  /** Whatever a turn wrote and did not publish, half a file on a full disk included. */
+  async #dropScratch(): Promise<void> {
+    const paths = this.#scratchPaths.splice(0);
+    await Promise.all(paths.map((path) => rm(path, { force: true }).catch(() => undefined)));
   }
 
   #localPaths(files: readonly DataFile[]): Promise<string[]> {
@@ -378,8 +388,4 @@ export function knownTable(name: string): TableSpec {
   const spec = tableNamed(name);
   if (spec !== undefined) return spec;
   throw new TidemarkError('no-such-table', { doing: 'use the table', what: sqlName(name) });
-}
-
-async function dropLocal(written: readonly WrittenFile[]): Promise<void> {
-  await Promise.all(written.map(({ localPath }) => rm(localPath, { force: true }).catch(() => undefined)));
 }

@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { BlobStore } from './blob-store.ts';
+
+/** What a promise is shown on: a store, a way to open it afresh, and a local file with some bytes. */
+export interface BlobStoreUnderTest {
+  readonly store: BlobStore;
+  reopen(): BlobStore | Promise<BlobStore>;
+  localFile(bytes: Uint8Array): Promise<string>;
+}
+
+const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
+const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+
+async function namesOf(store: BlobStore, prefix: string): Promise<string[]> {
+  const names: string[] = [];
+  for await (const { name } of store.list(prefix)) names.push(name);
+  return names.sort();
+}
+
+const promises: Readonly<Record<string, (under: BlobStoreUnderTest) => Promise<void>>> = {
+  'a blob is read back as it was put, also after a reopening': async ({ store, reopen }) => {
+    await store.put('a/b/one.bin', bytesOf('one'));
+    await store.put('empty', new Uint8Array());
+    const again = await reopen();
+    assert.equal(textOf(await again.get('a/b/one.bin')), 'one');
+    assert.equal((await again.get('empty')).byteLength, 0);
+  },
+  'the same bytes again change nothing': async ({ store }) => {
+    await store.put('same', bytesOf('1'));
+    await store.put('same', bytesOf('1'));
+    assert.deepEqual(await namesOf(store, ''), ['same']);
+  },
+  'other bytes under a known name are refused and the first stay': async ({ store, localFile }) => {
+    await store.put('name', bytesOf('first'));
+    await assert.rejects(store.put('name', bytesOf('other')), { code: 'blob-conflict' });
+    await assert.rejects(store.putFile('name', await localFile(bytesOf('third'))), { code: 'blob-conflict' });
+    assert.equal(textOf(await store.get('name')), 'first');
+  },
+  'a local file is taken in whole': async ({ store, localFile }) => {
+    const bytes = new Uint8Array(3_000_000).map((_, at) => at % 251);
+    await store.putFile('x/large', await localFile(bytes));
+    await store.putFile('x/large', await localFile(bytes));
+    assert.deepEqual(new Uint8Array(await store.get('x/large')), bytes);
+  },
+  'a local path holds the bytes of the blob': async ({ store }) => {
+    await store.put('p/q', bytesOf('bytes'));
+    const { readFile } = await import('node:fs/promises');
+    assert.equal(await readFile(await store.localPath('p/q'), 'utf8'), 'bytes');
+  },
+  'an absent blob is an error that says so': async ({ store }) => {
+    await assert.rejects(store.get('nothing'), { code: 'blob-missing' });
+    await assert.rejects(store.localPath('nothing'), { code: 'blob-missing' });
+  },
+  'a list has the names with the prefix, whole folders or part of a name, and their sizes': async ({ store }) => {
+    for (const name of ['t/a/1', 't/ab/2', 't/b/3', 'u/4']) await store.put(name, bytesOf(name));
+    assert.deepEqual(await namesOf(store, 't/a'), ['t/a/1', 't/ab/2']);
+    assert.deepEqual(await namesOf(store, 't/a/'), ['t/a/1']);
+    assert.deepEqual(await namesOf(store, 'none/'), []);
+    assert.equal((await namesOf(store, '')).length, 4);
+    for await (const { name, bytes } of store.list('t/')) assert.equal(bytes, name.length);
+  },
+  'a removed blob is gone, and removing it again is no error': async ({ store }) => {
+    await store.put('gone', bytesOf('x'));
+    await store.remove('gone');
+    await store.remove('gone');
+    await assert.rejects(store.get('gone'), { code: 'blob-missing' });
+  },
+  'names that would leave the store are refused': async ({ store }) => {
+    for (const name of ['', '/etc/x', '../x', 'a/../../x', 'a//b', './a', 'a\0b', 'a\\b', 'a/', 'ä', 'x'.repeat(600)]) {
+      await assert.rejects(store.put(name, bytesOf('x')), { code: 'bad-blob-name' }, JSON.stringify(name));
+      await assert.rejects(store.get(name), { code: 'bad-blob-name' }, JSON.stringify(name));
+    }
+  },
+};
+
+/** Runs every promise on a fresh store. An exemption is a promise's name with its reason; one that names none fails. */
+export function blobStoreContract(
+  name: string,
+  open: () => Promise<BlobStoreUnderTest>,
+  exemptions: Readonly<Record<string, string>> = {},
+): void {
+  for (const [promise, show] of Object.entries(promises)) {
+    test(`${name}: ${promise}`, { skip: exemptions[promise] ?? false }, async () => show(await open()));
+  }
+  test(`${name}: every exemption names a promise`, () => {
+    assert.deepEqual(
+      Object.keys(exemptions).filter((promise) => !(promise in promises)),
+      [],
+    );
+  });
+}
