@@ -74,8 +74,10 @@ function importRefusal(one: Import): string | undefined {
   return impure.length === 0 ? undefined : `imports ${impure.join(', ')} of ${one.specifier}: ${better.random}`;
 }
 
-/** Names that the file declares or imports itself; they are not the globals of that name. */
-function declaredNames(program: Node): Set<string> {
+const isFunction = (node: Node): boolean => /Function/.test(node.type) && !node.type.startsWith('TS');
+
+/** Names that a program or function declares itself, not those of functions inside it. */
+function declaredNames(scope: Node): Set<string> {
   const names = new Set<string>();
   const bind = (pattern: unknown): void => {
     if (!isNode(pattern)) return;
@@ -83,40 +85,44 @@ function declaredNames(program: Node): Set<string> {
     else if (pattern.type === 'Property') bind(pattern['value']);
     else if (pattern.type === 'AssignmentPattern') bind(pattern['left']);
     else if (pattern.type === 'RestElement') bind(pattern['argument']);
+    else if (pattern.type === 'TSParameterProperty') bind(pattern['parameter']);
     else
       for (const { child } of children(pattern)) if (/Pattern|Property|Rest|Identifier/.test(child.type)) bind(child);
   };
-  for (const node of walk(program)) {
+  const visit = (node: Node): void => {
     if (node.type === 'VariableDeclarator') bind(node['id']);
     else if (/^Import.*Specifier$/.test(node.type)) bind(node['local']);
+    else if (node.type === 'CatchClause') bind(node['param']);
     else if (/^(Function|Class)/.test(node.type)) bind(node['id']);
-    if (Array.isArray(node['params']) && /Function/.test(node.type)) for (const param of node['params']) bind(param);
-  }
+    if (!isFunction(node)) for (const { child } of children(node)) visit(child);
+  };
+  if (Array.isArray(scope['params'])) for (const param of scope['params']) bind(param);
+  for (const { child } of children(scope)) visit(child);
   return names;
 }
 
 const typeWrappers = new Set(['TSAsExpression', 'TSSatisfiesExpression', 'TSNonNullExpression', 'TSTypeAssertion']);
 
-/** Identifiers that stand for a value, each with its parent. Types, property names and keys are left out. */
-function* valueIdentifiers(
-  node: Node,
-  parent?: Node,
-  key?: string,
-): Generator<{ node: Node; parent: Node | undefined }> {
+interface Seen {
+  readonly node: Node;
+  readonly parent: Node | undefined;
+}
+
+/** Identifiers that stand for a global value, each with its parent. Types, property names and declared names are left out. */
+function* globals(node: Node, own: ReadonlySet<string>, parent?: Node, key?: string): Generator<Seen> {
   if (node.type.startsWith('TS') && !typeWrappers.has(node.type)) return;
-  if (/^(Import|Export).*Specifier$/.test(node.type) || node.type.startsWith('Import')) {
-    if (node.type !== 'ImportExpression') return;
-  }
+  if (/^(Import|Export).*(Specifier|Declaration)$/.test(node.type) && isNode(node['source'])) return;
   if (node.type === 'Identifier') {
     const isName =
       (key === 'property' || key === 'key') && parent?.['computed'] !== true && parent?.['shorthand'] !== true;
-    if (!isName && key !== 'label') yield { node, parent };
+    if (!isName && key !== 'label' && !own.has(String(node['name']))) yield { node, parent };
     return;
   }
+  const inside = isFunction(node) ? new Set([...own, ...declaredNames(node)]) : own;
   for (const { key: childKey, child } of children(node)) {
     // A shorthand `{ process }` is one identifier seen twice, as key and as value.
     if (node.type === 'Property' && node['shorthand'] === true && childKey === 'key') continue;
-    yield* valueIdentifiers(child, node, childKey);
+    yield* globals(child, inside, node, childKey);
   }
 }
 
@@ -159,9 +165,8 @@ function check(file: Parameters<Rule['check']>[0]): Refusal[] {
     const why = importRefusal(one);
     if (why !== undefined) found.push(refusal(file, one.offset, why));
   }
-  const own = declaredNames(program);
-  for (const { node, parent } of valueIdentifiers(program)) {
-    const why = own.has(String(node['name'])) ? undefined : identifierRefusal(node, parent);
+  for (const { node, parent } of globals(program, declaredNames(program))) {
+    const why = identifierRefusal(node, parent);
     if (why !== undefined) found.push(refusal(file, node.start, why));
   }
   for (const node of walk(program)) {
@@ -224,6 +229,10 @@ export const outside: Rule = {
       "import { WebSocket } from 'ws';",
       "console.log('here');",
       'export const s = AbortSignal.timeout(5);',
+      'export const a = (process: string) => process; export const b = process.pid;',
+      'export const f = (at = Date.now()) => at;',
+      'export class A { readonly at = Date.now(); }',
+      'export { fetch };',
     ].map((source) => ({ path: 'src/pipeline/a.ts', source })),
     { path: 'src/harbour/a.ts', source: 'export const now = Date.now();' },
     { path: 'src/server/a.ts', source: "import { createServer } from 'node:http'; createServer();" },
