@@ -4,7 +4,7 @@ import type { BookState, InstrumentRow } from '../../../src/protocol/api.ts';
 import type { Market } from '../live/market.ts';
 import { useStore } from '../live/store.ts';
 import { Icon } from '../shell/icons.tsx';
-import { decimalsOf, figureText, sumText } from '../text/number-text.ts';
+import { cutDecimals, decimalsOf, figureText, sumText } from '../text/number-text.ts';
 import { clockText } from '../text/time-text.ts';
 import { cumulativeDepth, type Grouping, groupings, groupLevels, imbalance, type LadderRow } from './grouping.ts';
 
@@ -60,7 +60,10 @@ function Row(properties: {
       </span>
       <span role="cell">{figureText(row.quantity, quantityDecimals)}</span>
       <span role="cell" className="soft">
-        {figureText(row.sum, Math.min(3, quantityDecimals)).slice(0, 12)}
+        {figureText(
+          cutDecimals(row.sum, row.total >= 1000 ? 1 : 3),
+          Math.min(row.total >= 1000 ? 1 : 3, quantityDecimals),
+        )}
       </span>
     </div>
   );

@@ -5,6 +5,7 @@ import type { ChartHandle } from './use-chart.ts';
 interface Placed {
   readonly band: GapBand;
   readonly x: number;
+  readonly stem: number;
   readonly row: number;
 }
 
@@ -33,7 +34,7 @@ export function GapLabels({ handle, width }: { handle: ChartHandle; width: numbe
       continue;
     }
     ends[row] = x;
-    placed.push({ band, x, row });
+    placed.push({ band, x, row, stem: Math.max(0, Math.min(width, (left + right) / 2)) });
   }
   return (
     <div className="gap-labels">
@@ -52,6 +53,15 @@ export function GapLabels({ handle, width }: { handle: ChartHandle; width: numbe
             </i>
           )}
         </div>
+      ))}
+      {placed.map(({ band, row, stem }) => (
+        <i
+          key={`stem ${band.fromUs}`}
+          className="gap-stem"
+          data-state={band.state}
+          aria-hidden="true"
+          style={{ transform: `translate(${Math.round(stem)}px, ${row * 46 + 40}px)` }}
+        />
       ))}
       {hidden > 0 && <div className="gap-more">+ {hidden} more gaps in view</div>}
     </div>

@@ -4,17 +4,16 @@ import { isCold } from '../live/connection-word.ts';
 import { useStore } from '../live/store.ts';
 import type { Connection } from '../shell/use-connection.ts';
 import { decimalsOf, differenceText, figureText, groupDigits, signedText, withDecimals } from '../text/number-text.ts';
-import { clockText, dateTimeText, minuteText } from '../text/time-text.ts';
+import { clockText, dateTimeText, dayText, minuteText } from '../text/time-text.ts';
 import { candleWords } from './candle-words.ts';
 import { isEmpty } from './slots.ts';
 import { type ChartHandle, serverNowUs } from './use-chart.ts';
 
-function openText(openUs: number, interval: Interval): string {
+function openText(openUs: number, interval: Interval, nowUs: number): string {
   const lengthUs = nominalLengthUs(interval);
-  if (lengthUs < 60e6) return clockText(openUs);
-  return lengthUs < 86400e6
-    ? `${dateTimeText(openUs).slice(5, 10)} ${minuteText(openUs)}`
-    : dateTimeText(openUs).slice(0, 10);
+  if (lengthUs >= 86400e6) return dateTimeText(openUs).slice(0, 10);
+  const time = lengthUs < 60e6 ? clockText(openUs) : minuteText(openUs);
+  return dayText(openUs) === dayText(nowUs) ? time : `${dayText(openUs)} ${time}`;
 }
 
 /** O H L C and what else is known of the bar under the cursor, or of the newest one. */
@@ -31,12 +30,13 @@ export function Legend(properties: {
   const slot = facts.slots[at];
   if (slot === undefined) return null;
   const kind = connection.link.dataKind;
+  const nowUs = serverNowUs(connection);
   if (isEmpty(slot)) {
     const band = facts.bands.find((other) => at >= other.from && at <= other.to);
     return (
       <div className="legend" data-testid="legend">
         <div>
-          <strong>{openText(slot.openUs, interval)}</strong>
+          <strong>{openText(slot.openUs, interval, nowUs)}</strong>
           <span className="fault">missing: no value is shown{band === undefined ? '' : ` · ${band.detail}`}</span>
         </div>
       </div>
@@ -46,7 +46,7 @@ export function Legend(properties: {
   const decimals = decimalsOf(instrument?.tickSize ?? '0.01');
   const quantityDecimals = decimalsOf(instrument?.stepSize ?? '0.00001');
   const direction = slot.close >= slot.open ? 'up' : 'down';
-  const words = candleWords(row, interval, serverNowUs(connection), isCold(connection.word));
+  const words = candleWords(row, interval, nowUs, isCold(connection.word));
   const change = withDecimals(differenceText(row.close, row.open), decimals);
   const percent = slot.open > 0 ? ((slot.close - slot.open) / slot.open) * 100 : 0;
   const figure = (name: string, text: string) => (
@@ -58,7 +58,7 @@ export function Legend(properties: {
   return (
     <div className="legend" data-testid="legend">
       <div>
-        <strong className="wide-text">{openText(slot.openUs, interval)}</strong>
+        <strong className="wide-text">{openText(slot.openUs, interval, nowUs)}</strong>
         {figure('O', row.open)}
         {figure('H', row.high)}
         {figure('L', row.low)}

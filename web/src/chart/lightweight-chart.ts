@@ -66,7 +66,6 @@ export class LightweightChart implements ChartAdapter {
         tickMarkFormatter: (time: Time, kind: TickMarkType) => this.#tickText(Number(time) * 1e6, kind),
       },
       localization: {
-        priceFormatter: (price: number) => coordinateText(price, this.#scene.priceDecimals),
         timeFormatter: (time: Time) => dateTimeText(Number(time) * 1e6),
       },
       handleScale: { axisDoubleClickReset: true, mouseWheel: true, pinch: true, axisPressedMouseMove: true },

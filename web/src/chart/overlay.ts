@@ -80,14 +80,15 @@ export class OverlayPrimitive implements ISeriesPrimitive<UTCTimestamp> {
       view('bottom', (context, width, height) => {
         this.#paintWatermark(context, width, height);
         this.#paintBands(context, width, height);
+        this.#paintTidemark(context, height);
       }),
       view('top', (context, width, height) => {
         if (role === 'volume') this.#paintWaterline(context, width);
-        this.#paintTidemark(context, height);
         if (role === 'price') this.#paintLastPriceLine(context, width);
       }),
     ];
-    this.#axisViews = role === 'price' ? [view('top', (context, width) => this.#paintPriceLabel(context, width))] : [];
+    this.#axisViews =
+      role === 'price' ? [view('normal', (context, width) => this.#paintPriceLabel(context, width))] : [];
     this.#timeViews =
       role === 'price'
         ? [
@@ -162,8 +163,9 @@ export class OverlayPrimitive implements ISeriesPrimitive<UTCTimestamp> {
     context.textAlign = 'center';
     context.textBaseline = 'middle';
     const offset = this.#role === 'price' ? 60 : 40;
+    const apart = width < 520 ? width : 300;
     for (let y = offset, line = 0; y < height + 100; y += 130, line++) {
-      for (let x = (line % 2) * 150 + 40; x < width + 160; x += 300) {
+      for (let x = ((line + 1) % 2) * (apart / 2); x < width + 160; x += apart) {
         context.save();
         context.translate(x, y);
         context.rotate(-Math.PI / 9);
@@ -281,8 +283,10 @@ export class OverlayPrimitive implements ISeriesPrimitive<UTCTimestamp> {
   #tidemarkX(): number | undefined {
     const { slots, overlays } = this.#scene;
     if (overlays.tidemarkUs === null || this.#chart === undefined) return undefined;
-    const position = positionOf(slots, overlays.tidemarkUs);
+    let position = positionOf(slots, overlays.tidemarkUs);
     if (position === undefined) return undefined;
+    // A bar that still grows is not behind the line, however near the line comes.
+    if (slots[Math.floor(position)]?.row?.state === 'forming') position = Math.floor(position);
     const [first, last] = this.#visible();
     if (position < first || position > last + 1) return undefined;
     const x = this.#x(position);
@@ -326,8 +330,10 @@ export class OverlayPrimitive implements ISeriesPrimitive<UTCTimestamp> {
     const y = Math.round(at);
     const { note } = this.#scene.overlays;
     const half = note === '' ? 10 : 16;
+    context.fillStyle = palette.panel;
+    context.fillRect(1, y - half - 6, width, half * 2 + 12);
     context.fillStyle = this.#lastColour(slot);
-    context.fillRect(0, y - half, width, half * 2);
+    context.fillRect(1, y - half, width, half * 2);
     context.fillStyle = palette.onFill;
     context.textAlign = 'right';
     context.textBaseline = 'middle';

@@ -88,7 +88,7 @@ function Claim({ handle, connection }: { handle: ChartHandle; connection: Connec
   const share = (at: number): string => `${(Math.max(0, Math.min(count, at - from)) / count) * 100}%`;
   const expected = view.expectedIds ?? 0;
   const held = view.heldIds ?? 0;
-  const whole = expected > 0 && held >= expected && view.emptyBars === 0;
+  const { whole } = view;
   let tidemarkAt: number | undefined;
   if (facts.tidemarkUs !== null) {
     tidemarkAt = facts.slots.findLastIndex((slot) => slot.openUs <= facts.tidemarkUs!);

@@ -87,8 +87,14 @@ export function useChart(
     const { slots } = data.series;
     const bands = gapBands(slots, data.gapRows, data.series.interval);
     const viewport = adapter.viewport();
-    const tidemarkUs = data.coverage?.tidemarkUs ?? null;
     const { word, link } = latest.current;
+    // The ledger says it every second, an answer only when it was asked.
+    const tidemarkUs =
+      link.status?.ledger.find(
+        (line) => line.instrument === instrument && (line.stream === 'trade' || line.stream === 'agg-trade'),
+      )?.tidemarkUs ??
+      data.coverage?.tidemarkUs ??
+      null;
     const cold = isCold(word);
     const last = slots.findLast((slot) => !isEmpty(slot));
     const newest = market.last.current;
@@ -120,10 +126,24 @@ export function useChart(
     const cover = viewCoverage.current;
     const covers =
       cover !== undefined && first !== undefined && cover.instrument === instrument && cover.fresh(first.openUs);
+    // Ids that leave the denominator were never there to be held.
+    const inView = bands.filter(
+      (band) =>
+        band.to >= from &&
+        band.from <= to &&
+        !(band.state === 'declared' && (band.reason === 'venue-closed' || band.reason === 'off-book')),
+    );
+    let heldIds = covers ? cover.held : held.expected === 0 ? null : held.held;
+    let expectedIds = covers ? cover.expected : held.expected === 0 ? null : held.expected;
+    if (heldIds !== null && expectedIds !== null && heldIds >= expectedIds)
+      for (const band of inView) if (band.within) expectedIds += Math.round((band.missingIds ?? 1) * (1 - band.done));
+    if (heldIds === 0 && expectedIds === 0) heldIds = expectedIds = null;
     viewFacts.set({
       instrument,
-      heldIds: covers ? cover.held : held.expected === 0 ? null : held.held,
-      expectedIds: covers ? cover.expected : held.expected === 0 ? null : held.expected,
+      heldIds,
+      expectedIds,
+      whole:
+        expectedIds !== null && heldIds !== null && heldIds >= expectedIds && held.empty === 0 && inView.length === 0,
       emptyBars: held.empty,
       bars: held.bars,
       fromUs: first?.openUs,
@@ -244,21 +264,31 @@ export function useChart(
         delta: (delta) => data.applyGaps(delta.gaps ?? [], delta.coverage),
       }),
     ];
-    // Held in view is asked of the server, which counts ids; the newest answer counts.
+    // Ids are counted here; only when some seem to lack is the server asked, who knows which of them enter no candle.
+    const bandsTouch = (from: number, to: number): boolean =>
+      facts.current.bands.some((band) => band.to >= from && band.from <= to);
     let asking: AbortController | undefined;
     const ask = async (): Promise<void> => {
       const viewport = adapter.viewport();
       const { slots } = data.series;
       if (document.visibilityState !== 'visible' || viewport === undefined || slots.length === 0) return;
-      const first = slots[Math.max(0, Math.ceil(viewport.from))];
-      const last = slots[Math.min(slots.length - 1, Math.floor(viewport.to))];
-      if (first === undefined || last === undefined) return;
+      const from = Math.max(0, Math.ceil(viewport.from));
+      const to = Math.min(slots.length - 1, Math.floor(viewport.to));
+      const counted = heldInView(slots, from, to);
+      const first = slots[from];
+      const last = slots[to];
+      if (first === undefined || last === undefined || to < from) return;
+      if (to - from > 4_000 || (counted.held >= counted.expected && !bandsTouch(from, to))) {
+        viewCoverage.current = undefined;
+        return;
+      }
       asking?.abort();
       asking = new AbortController();
       try {
         const fromUs = first.openUs;
         const toUs = nextOpenTimeUs(interval, last.openUs);
-        const { coverage } = await getCandles({ instrument, interval, fromUs, toUs, limit: 1 }, asking.signal);
+        const limit = to - from + 1;
+        const { coverage } = await getCandles({ instrument, interval, fromUs, toUs, limit }, asking.signal);
         const spans = coverage.fromUs !== null && coverage.fromUs <= fromUs;
         viewCoverage.current =
           !spans || coverage.heldIds === null || coverage.expectedIds === null
@@ -267,15 +297,14 @@ export function useChart(
                 instrument,
                 held: coverage.heldIds,
                 expected: coverage.expectedIds,
-                fresh: (seenUs) => seenUs === fromUs || Math.abs(seenUs - fromUs) < (toUs - fromUs) * 0.02,
+                fresh: (seenUs) => Math.abs(seenUs - fromUs) <= (toUs - fromUs) * 0.02,
               };
-        if (coverage.tidemarkUs !== null || coverage.gaps.length > 0)
-          data.applyGaps(coverage.gaps, { ...(data.coverage ?? coverage), tidemarkUs: coverage.tidemarkUs });
+        data.applyGaps(coverage.gaps, undefined);
       } catch {
         viewCoverage.current = undefined;
       }
     };
-    const slow = setInterval(() => void ask(), 2_000);
+    const slow = setInterval(() => void ask(), 4_000);
     const second = setInterval(refresh, 1_000);
     return () => {
       clearInterval(slow);

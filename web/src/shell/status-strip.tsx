@@ -85,10 +85,14 @@ export function StatusStrip() {
   const kindWord = kind.toUpperCase();
   const expected = facts.expectedIds ?? 0;
   const held = facts.heldIds ?? 0;
-  const whole = expected > 0 && held >= expected && facts.emptyBars === 0;
+  const { whole } = facts;
   const openGaps = facts.openGaps + facts.repairingGaps;
   const heldText =
-    facts.expectedIds === null ? '–' : whole ? '100 %' : held >= expected ? '< 100 %' : shareText(held, expected);
+    facts.expectedIds === null
+      ? '–'
+      : held < expected
+        ? shareText(held, expected)
+        : `${facts.bars - facts.emptyBars} of ${facts.bars} bars`;
   return (
     <footer className="strip" aria-label="Status">
       {unreal ? (
@@ -190,7 +194,10 @@ export function StatusStrip() {
         label={
           <span>
             <b className={openGaps > 0 ? 'fault' : ''}>{openGaps}</b> {openGaps === 1 ? 'gap' : 'gaps'}
-            <span className="wide-text">{facts.repairingGaps > 0 ? ' repairing' : ' open'}</span>
+            <span className="wide-text">
+              {facts.repairingGaps > 0 ? ' repairing' : ' open'}
+              {facts.declaredGaps > 0 && <span className="dim"> · {facts.declaredGaps} declared</span>}
+            </span>
           </span>
         }
       >

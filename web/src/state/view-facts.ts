@@ -6,6 +6,8 @@ export interface ViewFacts {
   readonly instrument: string | undefined;
   readonly heldIds: number | null;
   readonly expectedIds: number | null;
+  /** Every id that existed is held, no bar is empty, no gap touches the view. */
+  readonly whole: boolean;
   readonly emptyBars: number;
   readonly bars: number;
   readonly fromUs: number | undefined;
@@ -23,6 +25,7 @@ export const noFacts: ViewFacts = {
   instrument: undefined,
   heldIds: null,
   expectedIds: null,
+  whole: false,
   emptyBars: 0,
   bars: 0,
   fromUs: undefined,

@@ -31,6 +31,12 @@ export function foldZeros(text: string): string {
   return `${match[1]}0.0${count}${match[3]}`;
 }
 
+/** At most `decimals` digits after the point, the rest cut off: for sums whose last digits nobody reads. */
+export function cutDecimals(text: string, decimals: number): string {
+  const [whole = '', fraction = ''] = text.split('.');
+  return decimals <= 0 || fraction === '' ? whole : `${whole}.${fraction.slice(0, decimals)}`;
+}
+
 /** A price or quantity as screens show it. */
 export function figureText(text: string, decimals: number): string {
   return groupDigits(foldZeros(withDecimals(text, decimals)));
