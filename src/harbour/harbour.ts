@@ -204,12 +204,7 @@ class RunningHarbour implements Harbour, Doors {
         body: '<html><body><h2>404 Not found</h2></body></html>',
       };
     }
-    const verdict = this.#limits.judge(
-      asked.address,
-      question.market,
-      weightOf(question),
-      this.#world.clock.monotonicUs(),
-    );
+    const verdict = this.#limits.judge(asked.address, question.market, weightOf(question), this.#world.clock.wallUs());
     headers['x-mbx-used-weight'] = String(verdict.usedWeight);
     headers['x-mbx-used-weight-1m'] = String(verdict.usedWeight);
     if (verdict.refused !== undefined) {

@@ -14,11 +14,14 @@ const longestBanUs = 3 * 86_400_000_000;
 /** Requests sent in spite of a 429 before the address is banned. */
 const patience = 20;
 
-/** Request weights of each client address: 429 above the limit, 418 for those who go on. Futures markets share a pool. */
+/**
+ * Request weights of each client address: 429 above the limit, 418 for those who go on. Futures markets share a pool.
+ * A minute begins with the first request after the last one's end; how the venue aligns its own is not known.
+ */
 export class RequestLimits {
   readonly #clients = new Map<
     string,
-    { minute: number; used: number; ignored: number; bannedUntilUs: number; banUs: number }
+    { windowStartUs: number; used: number; ignored: number; bannedUntilUs: number; banUs: number }
   >();
   /** Test knob: overrides the venue's limit. */
   weightLimit: Partial<Record<Market, number>> = {};
@@ -27,12 +30,11 @@ export class RequestLimits {
     const key = `${address} ${market === 'spot' ? 'spot' : 'futures'}`;
     let client = this.#clients.get(key);
     if (client === undefined) {
-      client = { minute: -1, used: 0, ignored: 0, bannedUntilUs: 0, banUs: firstBanUs };
+      client = { windowStartUs: Number.NEGATIVE_INFINITY, used: 0, ignored: 0, bannedUntilUs: 0, banUs: firstBanUs };
       this.#clients.set(key, client);
     }
-    const minute = Math.floor(nowUs / minuteUs);
-    if (minute !== client.minute) {
-      client.minute = minute;
+    if (nowUs >= client.windowStartUs + minuteUs) {
+      client.windowStartUs = nowUs;
       client.used = 0;
       client.ignored = 0;
     }
@@ -50,7 +52,7 @@ export class RequestLimits {
       usedWeight: client.used,
       refused: {
         status: 429,
-        retryAfterS: Math.ceil(((minute + 1) * minuteUs - nowUs) / 1e6),
+        retryAfterS: Math.ceil((client.windowStartUs + minuteUs - nowUs) / 1e6),
         body: encodeError(
           -1003,
           `Too much request weight used; current limit is ${limit} request weight per 1 MINUTE. Please use WebSocket Streams for live updates to avoid polling the API.`,
