@@ -45,11 +45,12 @@ export async function contentHashes(
   const content = Object.entries(spec.columns).filter(([, column]) => column.content);
   const line = content.map(([name, column]) => canonicalText(name, column)).join(` || '|' || `);
   const keys = spec.key.map(sqlName);
+  const isTwin = keys.map((key) => `${key} IS NOT DISTINCT FROM lag(${key}) OVER identity`).join(' AND ');
   const rows = await rowsOf(
     connection,
     `WITH lines AS (
        SELECT market, symbol, date, ${line} AS line, row_number() OVER identity AS n,
-              row(${keys.join(', ')}) IS NOT DISTINCT FROM lag(row(${keys.join(', ')})) OVER identity AS is_twin
+              (${isTwin}) AS is_twin
        FROM ${parquetRelation(spec, paths)}
        WINDOW identity AS (PARTITION BY market, symbol, date ORDER BY ${keys.join(', ')})
      ), blocks AS (

@@ -17,7 +17,7 @@ import { contentHashes, refuseTwins } from './content-hash.ts';
 import { describeParquet, identityList, parquetRelation, type WrittenFile, writeParquet } from './parquet-files.ts';
 import { readRows } from './read-rows.ts';
 import { rowsOf, SqlSession, sqlError } from './sql-session.ts';
-import { ownRows, stageBatch, stageSlots } from './staging.ts';
+import { ownRows, stageBatch, stagedPartitions, stageSlots } from './staging.ts';
 import { Turns } from './turns.ts';
 
 export interface ParquetLakeOptions {
@@ -263,20 +263,20 @@ class ParquetLake implements Lake {
     assert(tableNamed(spec.name) !== undefined, `${spec.name} is a declared table`);
     const staged = `staged_${spec.name}`;
     await stageBatch(connection, batch, staged);
-    const own = `own_${spec.name}`;
-    await connection.run(`CREATE TEMP TABLE ${own} AS ${newestRows(spec, staged)}`);
-    await connection.run(`DROP TABLE ${staged}`);
-    const partitions = (await rowsOf(
-      connection,
-      `SELECT market, date::VARCHAR, count(*)::DOUBLE FROM ${own} GROUP BY ALL ORDER BY ALL`,
-    )) as [string, string, number][];
+    const partitions = (await rowsOf(connection, stagedPartitions(spec, staged))) as [string, string, number][];
     const rows = partitions.reduce((sum, [, , count]) => sum + count, 0);
-    assert(
-      spec.kind === 'state' || rows === batch.length,
-      `each of ${batch.length} staged rows has a slot (${rows} do)`,
-    );
+    assert(rows === batch.length, `each of ${batch.length} staged rows has a slot (${rows} do)`);
+    // Rows of a state table are looked at several times; those of an event table only go into their file.
+    let own = newestRows(spec, staged);
+    if (spec.kind === 'state') {
+      await connection.run(`CREATE TEMP TABLE own_${spec.name} AS ${own}`);
+      own = `SELECT * FROM own_${spec.name}`;
+    }
     for (const [market, date] of partitions) {
-      let relation = `SELECT * FROM ${own} WHERE market = ${sqlText(market)} AND date = ${sqlText(date)}::DATE`;
+      let relation =
+        partitions.length === 1
+          ? own
+          : `SELECT * FROM (${own}) WHERE market = ${sqlText(market)} AND date = ${sqlText(date)}::DATE`;
       if (spec.kind === 'state') {
         const partition = files.filter(
           (file) => file.table === spec.name && file.market === market && file.date === date,
@@ -285,7 +285,6 @@ class ParquetLake implements Lake {
       }
       written.push(await this.#writeFile(connection, spec, relation, 'minute'));
     }
-    await connection.run(`DROP TABLE ${own}`);
   }
 
   /**

@@ -21,7 +21,7 @@ const slotsAtOnce = 200;
 function stagedType(type: ColumnType): DuckDBType {
   switch (type) {
     case 'text':
-      return VARCHAR;
+      return UINTEGER;
     case 'sum':
     case 'product':
     case 'wide':
@@ -33,25 +33,79 @@ function stagedType(type: ColumnType): DuckDBType {
   }
 }
 
+/** Stands for an absent text: no text has it. */
+const noText = 0xffffffff;
+
 /**
  * Copies a batch as it is into the temporary table `staged` (columns `slot`, then the declared ones), vector by vector:
- * an integer below 2^53 passes a DOUBLE column unchanged, and whole columns of doubles are the fastest way in.
+ * an integer below 2^53 passes a DOUBLE column unchanged, and whole columns of doubles are the fastest way in. Texts
+ * repeat, so they go in as codes, with a table of the texts beside them.
  */
 export async function stageBatch(connection: DuckDBConnection, batch: Batch, staged: string): Promise<void> {
   const columns = Object.entries(batch.spec.columns);
   const types = [UINTEGER, ...columns.map(([, column]) => stagedType(column.type))];
-  const definition = ['slot', ...columns.map(([name]) => name)].map((name, at) => `${sqlName(name)} ${types[at]}`);
-  await connection.run(`CREATE TEMP TABLE ${staged} (${definition.join(', ')})`);
-  const appender = await connection.createAppender(staged, null, 'temp');
-  const chunk = DuckDBDataChunk.create(types, chunkRows);
   const data = batch.columns as Record<string, Float64Array | Uint8Array | (string | null)[] | (bigint | null)[]>;
-  for (let from = 0; from < batch.length; from += chunkRows) {
-    const rows = Math.min(chunkRows, batch.length - from);
+  const sources: ArrayLike<unknown>[] = [batch.slot];
+  for (const [name, column] of columns) {
+    if (column.type !== 'text') sources.push(data[name]!);
+    else {
+      const { codes, texts } = coded(data[name] as (string | null)[], batch.length);
+      sources.push(codes);
+      await append(
+        connection,
+        textsOf(staged, name),
+        ['code', 'text'],
+        [UINTEGER, VARCHAR],
+        [texts.map((_, at) => at), texts],
+      );
+    }
+  }
+  await append(connection, staged, ['slot', ...columns.map(([name]) => name)], types, sources, batch.length);
+}
+
+function textsOf(staged: string, column: string): string {
+  return `${staged}_${column}`;
+}
+
+function coded(values: readonly (string | null)[], length: number): { codes: Uint32Array; texts: string[] } {
+  const codes = new Uint32Array(length);
+  const texts: string[] = [];
+  const known = new Map<string, number>();
+  for (let row = 0; row < length; row++) {
+    const text = values[row] ?? null;
+    if (text === null) {
+      codes[row] = noText;
+      continue;
+    }
+    let code = known.get(text);
+    if (code === undefined) {
+      code = texts.push(text) - 1;
+      known.set(text, code);
+    }
+    codes[row] = code;
+  }
+  return { codes, texts };
+}
+
+async function append(
+  connection: DuckDBConnection,
+  table: string,
+  names: readonly string[],
+  types: readonly DuckDBType[],
+  sources: readonly ArrayLike<unknown>[],
+  length = sources[0]!.length,
+): Promise<void> {
+  await connection.run(
+    `CREATE TEMP TABLE ${table} (${names.map((name, at) => `${sqlName(name)} ${types[at]}`).join(', ')})`,
+  );
+  const appender = await connection.createAppender(table, null, 'temp');
+  const chunk = DuckDBDataChunk.create(types, chunkRows);
+  for (let from = 0; from < length; from += chunkRows) {
+    const rows = Math.min(chunkRows, length - from);
     chunk.reset();
     chunk.rowCount = rows;
-    fill(chunk, 0, batch.slot, from, rows);
-    columns.forEach(([name], at) => {
-      fill(chunk, at + 1, data[name]!, from, rows);
+    sources.forEach((source, at) => {
+      fill(chunk, at, source, from, rows);
     });
     appender.appendDataChunk(chunk);
   }
@@ -124,7 +178,7 @@ function ownColumn(name: string, column: Column): string {
       case 'flag':
         return `(${staged} = 1)`;
       case 'text':
-        return staged;
+        return `${sqlName(`of_${name}`)}.text`;
     }
   };
   const isNumber = !['sum', 'product', 'wide', 'flag', 'text'].includes(column.type);
@@ -134,11 +188,25 @@ function ownColumn(name: string, column: Column): string {
 
 /** SELECT that turns staged rows into rows of the table, with `rowid` to tell which of two came later. */
 export function ownRows(spec: TableSpec, staged: string, withPosition = false): string {
-  const time = `t.${sqlName(spec.timeColumn)}`;
-  const columns = Object.entries(spec.columns).map(
-    ([name, column]) => `${ownColumn(name, column)} AS ${sqlName(name)}`,
-  );
-  return `SELECT s.market AS market, make_timestamp(${time}::BIGINT)::DATE AS date, s.symbol AS symbol, ${columns.join(', ')}${
+  const declared = Object.entries(spec.columns);
+  const columns = declared.map(([name, column]) => `${ownColumn(name, column)} AS ${sqlName(name)}`);
+  const texts = declared
+    .filter(([, column]) => column.type === 'text')
+    .map(([name]) => {
+      const alias = sqlName(`of_${name}`);
+      return `LEFT JOIN ${textsOf(staged, name)} AS ${alias} ON ${alias}.code = t.${sqlName(name)}`;
+    });
+  return `SELECT s.market AS market, ${stagedDate(spec)} AS date, s.symbol AS symbol, ${columns.join(', ')}${
     withPosition ? ', t.rowid AS position' : ''
-  } FROM ${staged} t JOIN slots s USING (slot)`;
+  } FROM ${staged} t JOIN slots s USING (slot) ${texts.join(' ')}`;
+}
+
+/** Market and day of the staged rows, with their count. */
+export function stagedPartitions(spec: TableSpec, staged: string): string {
+  return `SELECT s.market, (${stagedDate(spec)})::VARCHAR, count(*)::DOUBLE FROM ${staged} t JOIN slots s USING (slot)
+    GROUP BY ALL ORDER BY ALL`;
+}
+
+function stagedDate(spec: TableSpec): string {
+  return `make_timestamp(t.${sqlName(spec.timeColumn)}::BIGINT)::DATE`;
 }
