@@ -1,3 +1,5 @@
+// biome-ignore-all lint/a11y/useSemanticElements: the ladder is laid out as three grids around the middle, which no table can be
+// biome-ignore-all lint/a11y/useFocusableInteractive: its rows are read, not worked
 import { Menu } from '@base-ui/react/menu';
 import { useEffect, useMemo, useRef, useState } from 'react';
 import type { BookState, InstrumentRow } from '../../../src/protocol/api.ts';

@@ -125,7 +125,14 @@ export function Navigator({ handle, unreal }: { handle: ChartHandle; unreal: boo
   );
   return (
     <div className="navigator">
-      <canvas ref={canvas} aria-hidden="true" onPointerDown={drag} onPointerMove={drag} data-testid="navigator" />
+      <canvas
+        ref={canvas}
+        role="img"
+        aria-label="All bars that are here; the frame is what is in view"
+        onPointerDown={drag}
+        onPointerMove={drag}
+        data-testid="navigator"
+      />
     </div>
   );
 }

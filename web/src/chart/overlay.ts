@@ -82,7 +82,7 @@ export class OverlayPrimitive implements ISeriesPrimitive<UTCTimestamp> {
         this.#paintBands(context, width, height);
         this.#paintTidemark(context, height);
       }),
-      view('top', (context, width, height) => {
+      view('top', (context, width) => {
         if (role === 'volume') this.#paintWaterline(context, width);
         if (role === 'price') this.#paintLastPriceLine(context, width);
       }),

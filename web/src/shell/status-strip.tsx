@@ -94,7 +94,7 @@ export function StatusStrip() {
         ? shareText(held, expected)
         : `${facts.bars - facts.emptyBars} of ${facts.bars} bars`;
   return (
-    <footer className="strip" aria-label="Status">
+    <section className="strip" aria-label="Status">
       {unreal ? (
         <Item
           name="Data kind"
@@ -235,7 +235,7 @@ export function StatusStrip() {
           <dd>{status?.findings ?? '–'}</dd>
         </dl>
       </Item>
-    </footer>
+    </section>
   );
 }
 
