@@ -1,6 +1,7 @@
 import { powerOfTen } from '../../domain/decimal.ts';
 import type { Decoded } from '../../domain/decoded.ts';
-import type { SymbolEntry, SymbolTable, SymbolTables } from './symbols.ts';
+import type { Slot } from '../../domain/slots.ts';
+import type { SymbolTable, SymbolTables } from './symbols.ts';
 import { symbolTables } from './symbols.ts';
 import { microsecondsFrom } from './values.ts';
 
@@ -9,14 +10,13 @@ import { microsecondsFrom } from './values.ts';
  * combined envelope, in the venue's field order and without white space. It adds exactly the rows that `decodeByParse` would, or it
  * declines, having added nothing, and the caller parses. It makes no object and no text per frame.
  *
- * The methods read at `#at` and move it; a negative result or `false` means: decline. Digit loops need no bound: they run
- * only in frames whose last byte is `}`.
+ * The methods read at `#at`, move it and leave numbers in `values`; `false` (or a negative flag) means: decline. Digit
+ * loops need no bound: they run only in frames whose last byte is `}`.
  */
 export class FrameScanner {
   #slots: Decoded['slots'] | undefined;
   #tables!: SymbolTables;
-  #buffer: ArrayBufferLike | undefined;
-  #all: Uint8Array = new Uint8Array(0);
+  #bytes: Uint8Array = new Uint8Array(0);
   #view: DataView = new DataView(new ArrayBuffer(0));
   #at = 0;
   #name = 0;
@@ -24,10 +24,9 @@ export class FrameScanner {
 
   /** True when the frame's rows were added. */
   scan(bytes: Uint8Array, start: number, end: number, out: Decoded): boolean {
-    if (bytes.buffer !== this.#buffer) {
-      this.#buffer = bytes.buffer;
-      this.#all = new Uint8Array(bytes.buffer);
-      this.#view = new DataView(bytes.buffer);
+    if (bytes !== this.#bytes) {
+      this.#bytes = bytes;
+      this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     }
     if (out.slots !== this.#slots) {
       this.#slots = out.slots;
@@ -36,7 +35,7 @@ export class FrameScanner {
     if (end - start < 40 || end > bytes.length) return false;
     const depthEvents = out.depth.length;
     try {
-      return this.#frame(this.#all, bytes.byteOffset + start, bytes.byteOffset + end, out);
+      return this.#frame(bytes, start, end, out);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       // Words of four bytes are read without asking for the end: a damaged frame at the end of memory ends here.
@@ -105,123 +104,74 @@ export class FrameScanner {
   }
 
   #trade(bytes: Uint8Array, end: number, table: SymbolTable, out: Decoded): boolean {
-    const eventAtUs = this.#time(bytes);
-    if (eventAtUs < 0) return false;
-    let tradedAtUs = -1;
-    const isFutures = this.#isKey(letter.T);
+    if (!this.#time(bytes, cell.event)) return false;
+    const isFutures = bytes[this.#at + 2] === letter.T;
+    if (isFutures && !this.#timeOf(bytes, letter.T, cell.traded)) return false;
+    const slot = this.#slot(bytes, end, table);
+    if (slot === undefined) return false;
+    if (!this.#integerOf(bytes, letter.t, cell.id)) return false;
+    if (!this.#decimalOf(bytes, letter.p, slot.priceScale, cell.price)) return false;
+    if (!this.#decimalOf(bytes, letter.q, slot.quantityScale, cell.quantity)) return false;
     if (isFutures) {
-      this.#at += 5;
-      tradedAtUs = this.#time(bytes);
-      if (tradedAtUs < 0) return false;
-    }
-    const entry = this.#symbol(bytes, end, table);
-    if (entry === undefined) return false;
-    const slot = entry.slot;
-    if (slot === undefined || !this.#isKey(letter.t)) return false;
-    this.#at += 5;
-    const id = this.#integer(bytes);
-    if (id < 0 || !this.#isTextKey(letter.p)) return false;
-    this.#at += 6;
-    const price = this.#decimal(bytes, slot.priceScale);
-    if (price < 0 || !this.#isTextKey(letter.q)) return false;
-    this.#at += 6;
-    const quantity = this.#decimal(bytes, slot.quantityScale);
-    if (quantity < 0) return false;
-    let isMarket = 1;
-    if (isFutures) {
-      if (!this.#isTextKey(letter.X)) return false;
-      this.#at += 6;
-      if (!isText(bytes, this.#at, end, marketWord)) return false;
-      this.#at += marketWord.length;
+      // What is no ordinary fill is rare: parsed.
+      if (!isText(bytes, this.#at, end, marketField)) return false;
+      this.#at += marketField.length;
     } else {
       // Order ids of buyer and seller, sent until 2024.
-      if (this.#isKey(letter.b)) {
-        this.#at += 5;
-        if (this.#integer(bytes) < 0 || !this.#isKey(letter.a)) return false;
-        this.#at += 5;
-        if (this.#integer(bytes) < 0) return false;
+      if (bytes[this.#at + 2] === letter.b) {
+        if (!this.#integerOf(bytes, letter.b, cell.unread) || !this.#integerOf(bytes, letter.a, cell.unread))
+          return false;
       }
-      if (!this.#isKey(letter.T)) return false;
-      this.#at += 5;
-      tradedAtUs = this.#time(bytes);
-      if (tradedAtUs < 0) return false;
-      isMarket = 1;
+      if (!this.#timeOf(bytes, letter.T, cell.traded)) return false;
     }
-    const buyerIsMaker = this.#flag(bytes, letter.m);
-    if (buyerIsMaker < 0) return false;
-    if (!this.#atEnd(bytes, end, isFutures)) return false;
+    const buyerIsMaker = this.#flagOf(bytes, letter.m);
+    if (buyerIsMaker < 0 || !this.#atEnd(bytes, end, isFutures)) return false;
 
     const batch = out.trades;
     const row = batch.add(slot.index);
     const columns = batch.columns;
+    const eventAtUs = values[cell.event]!;
     const record = out.record;
-    columns.trade_id[row] = id;
-    columns.price[row] = price;
-    columns.quantity[row] = quantity;
-    columns.traded_at[row] = tradedAtUs;
+    columns.trade_id[row] = values[cell.id]!;
+    columns.price[row] = values[cell.price]!;
+    columns.quantity[row] = values[cell.quantity]!;
+    columns.traded_at[row] = values[cell.traded]!;
     columns.event_at[row] = eventAtUs;
     columns.received_at[row] = record.receivedAtUs;
     columns.buyer_is_maker[row] = buyerIsMaker;
-    columns.is_market[row] = isMarket;
+    columns.is_market[row] = 1;
     columns.origin[row] = record.origin;
     if (eventAtUs > out.newestEventAtUs) out.newestEventAtUs = eventAtUs;
     return true;
   }
 
   #aggTrade(bytes: Uint8Array, end: number, table: SymbolTable, out: Decoded): boolean {
-    const eventAtUs = this.#time(bytes);
-    if (eventAtUs < 0) return false;
-    let id = -1;
-    const isFutures = this.#isKey(letter.a);
-    if (isFutures) {
-      this.#at += 5;
-      id = this.#integer(bytes);
-      if (id < 0) return false;
-    }
-    const entry = this.#symbol(bytes, end, table);
-    if (entry === undefined) return false;
-    const slot = entry.slot;
+    if (!this.#time(bytes, cell.event)) return false;
+    const isFutures = bytes[this.#at + 2] === letter.a;
+    if (isFutures && !this.#integerOf(bytes, letter.a, cell.id)) return false;
+    const slot = this.#slot(bytes, end, table);
     if (slot === undefined) return false;
-    if (!isFutures) {
-      if (!this.#isKey(letter.a)) return false;
-      this.#at += 5;
-      id = this.#integer(bytes);
-      if (id < 0) return false;
-    }
-    if (!this.#isTextKey(letter.p)) return false;
-    this.#at += 6;
-    const price = this.#decimal(bytes, slot.priceScale);
-    if (price < 0 || !this.#isTextKey(letter.q)) return false;
-    this.#at += 6;
-    const quantity = this.#decimal(bytes, slot.quantityScale);
-    if (quantity < 0) return false;
-    if (bytes[this.#at + 2] === letter.n && isText(bytes, this.#at, end, normalQuantityKey)) {
-      this.#at += normalQuantityKey.length;
-      if (!this.#skipDecimal(bytes)) return false;
-    }
-    if (!this.#isKey(letter.f)) return false;
-    this.#at += 5;
-    const first = this.#integer(bytes);
-    if (first < 0 || !this.#isKey(letter.l)) return false;
-    this.#at += 5;
-    const last = this.#integer(bytes);
-    if (last < first || !this.#isKey(letter.T)) return false;
-    this.#at += 5;
-    const tradedAtUs = this.#time(bytes);
-    if (tradedAtUs < 0) return false;
-    const buyerIsMaker = this.#flag(bytes, letter.m);
+    if (!isFutures && !this.#integerOf(bytes, letter.a, cell.id)) return false;
+    if (!this.#decimalOf(bytes, letter.p, slot.priceScale, cell.price)) return false;
+    if (!this.#decimalOf(bytes, letter.q, slot.quantityScale, cell.quantity)) return false;
+    if (bytes[this.#at + 2] === letter.n && !this.#skipNormalQuantity(bytes, end)) return false;
+    if (!this.#integerOf(bytes, letter.f, cell.first) || !this.#integerOf(bytes, letter.l, cell.last)) return false;
+    if (values[cell.last]! < values[cell.first]!) return false;
+    if (!this.#timeOf(bytes, letter.T, cell.traded)) return false;
+    const buyerIsMaker = this.#flagOf(bytes, letter.m);
     if (buyerIsMaker < 0 || !this.#atEnd(bytes, end, isFutures)) return false;
 
     const batch = out.aggTrades;
     const row = batch.add(slot.index);
     const columns = batch.columns;
+    const eventAtUs = values[cell.event]!;
     const record = out.record;
-    columns.agg_trade_id[row] = id;
-    columns.price[row] = price;
-    columns.quantity[row] = quantity;
-    columns.first_trade_id[row] = first;
-    columns.last_trade_id[row] = last;
-    columns.traded_at[row] = tradedAtUs;
+    columns.agg_trade_id[row] = values[cell.id]!;
+    columns.price[row] = values[cell.price]!;
+    columns.quantity[row] = values[cell.quantity]!;
+    columns.first_trade_id[row] = values[cell.first]!;
+    columns.last_trade_id[row] = values[cell.last]!;
+    columns.traded_at[row] = values[cell.traded]!;
     columns.event_at[row] = eventAtUs;
     columns.received_at[row] = record.receivedAtUs;
     columns.buyer_is_maker[row] = buyerIsMaker;
@@ -231,47 +181,37 @@ export class FrameScanner {
   }
 
   #bookTicker(bytes: Uint8Array, end: number, table: SymbolTable, out: Decoded, isFutures: boolean): boolean {
-    // At `{"u":` on spot, at `,"u":` on futures.
-    if (isFutures ? !this.#isKey(letter.u) : bytes[this.#at + 4] !== colon) return false;
-    this.#at += 5;
-    const id = this.#integer(bytes);
-    if (id < 0) return false;
-    const entry = this.#symbol(bytes, end, table);
-    if (entry === undefined) return false;
-    const slot = entry.slot;
+    if (isFutures) {
+      if (!this.#integerOf(bytes, letter.u, cell.id)) return false;
+    } else {
+      // `{"u":`, of which four bytes are read.
+      if (bytes[this.#at + 4] !== colon) return false;
+      this.#at += 5;
+      if (!this.#integer(bytes, cell.id)) return false;
+    }
+    const slot = this.#slot(bytes, end, table);
     if (slot === undefined) return false;
     if (isFutures && !this.#skipPair(bytes, end)) return false;
-    if (!this.#isTextKey(letter.b)) return false;
-    this.#at += 6;
-    const bidPrice = this.#decimal(bytes, slot.priceScale);
-    if (bidPrice < 0 || !this.#isTextKey(letter.B)) return false;
-    this.#at += 6;
-    const bidQuantity = this.#decimal(bytes, slot.quantityScale);
-    if (bidQuantity < 0 || !this.#isTextKey(letter.a)) return false;
-    this.#at += 6;
-    const askPrice = this.#decimal(bytes, slot.priceScale);
-    if (askPrice < 0 || !this.#isTextKey(letter.A)) return false;
-    this.#at += 6;
-    const askQuantity = this.#decimal(bytes, slot.quantityScale);
-    if (askQuantity < 0) return false;
-    let eventAtUs = Number.NaN;
+    const { priceScale, quantityScale } = slot;
+    if (!this.#decimalOf(bytes, letter.b, priceScale, cell.price)) return false;
+    if (!this.#decimalOf(bytes, letter.B, quantityScale, cell.quantity)) return false;
+    if (!this.#decimalOf(bytes, letter.a, priceScale, cell.askPrice)) return false;
+    if (!this.#decimalOf(bytes, letter.A, quantityScale, cell.askQuantity)) return false;
     if (isFutures) {
-      if (!this.#isKey(letter.T)) return false;
-      this.#at += 5;
-      if (this.#integer(bytes) < 0 || !this.#isKey(letter.E)) return false;
-      this.#at += 5;
-      eventAtUs = this.#time(bytes);
-      if (eventAtUs < 0 || !this.#skipPair(bytes, end) || !this.#atEnd(bytes, end, true)) return false;
+      if (!this.#integerOf(bytes, letter.T, cell.unread) || !this.#timeOf(bytes, letter.E, cell.event)) return false;
+      if (!this.#skipPair(bytes, end) || !this.#atEnd(bytes, end, true)) return false;
     } else if (this.#at + 1 !== end) return false;
+    else values[cell.event] = Number.NaN;
 
     const batch = out.bookTickers;
     const row = batch.add(slot.index);
     const columns = batch.columns;
-    columns.update_id[row] = id;
-    columns.bid_price[row] = bidPrice;
-    columns.bid_quantity[row] = bidQuantity;
-    columns.ask_price[row] = askPrice;
-    columns.ask_quantity[row] = askQuantity;
+    const eventAtUs = values[cell.event]!;
+    columns.update_id[row] = values[cell.id]!;
+    columns.bid_price[row] = values[cell.price]!;
+    columns.bid_quantity[row] = values[cell.quantity]!;
+    columns.ask_price[row] = values[cell.askPrice]!;
+    columns.ask_quantity[row] = values[cell.askQuantity]!;
     columns.event_at[row] = eventAtUs;
     columns.received_at[row] = out.record.receivedAtUs;
     if (eventAtUs > out.newestEventAtUs) out.newestEventAtUs = eventAtUs;
@@ -279,31 +219,19 @@ export class FrameScanner {
   }
 
   #depth(bytes: Uint8Array, end: number, table: SymbolTable, out: Decoded): boolean {
-    const eventAtUs = this.#time(bytes);
-    if (eventAtUs < 0) return false;
-    const isFutures = this.#isKey(letter.T);
-    if (isFutures) {
-      this.#at += 5;
-      if (this.#integer(bytes) < 0) return false;
-    }
-    const entry = this.#symbol(bytes, end, table);
-    if (entry === undefined) return false;
-    const slot = entry.slot;
+    if (!this.#time(bytes, cell.event)) return false;
+    const isFutures = bytes[this.#at + 2] === letter.T;
+    if (isFutures && !this.#integerOf(bytes, letter.T, cell.unread)) return false;
+    const slot = this.#slot(bytes, end, table);
     if (slot === undefined) return false;
     if (isFutures && !this.#skipPair(bytes, end)) return false;
-    if (!this.#isKey(letter.U)) return false;
-    this.#at += 5;
-    const first = this.#integer(bytes);
-    if (first < 0 || !this.#isKey(letter.u)) return false;
-    this.#at += 5;
-    const final = this.#integer(bytes);
-    if (final < first) return false;
-    let previous = Number.NaN;
+    if (!this.#integerOf(bytes, letter.U, cell.first) || !this.#integerOf(bytes, letter.u, cell.last)) return false;
+    if (values[cell.last]! < values[cell.first]!) return false;
+    values[cell.id] = Number.NaN;
     if (isFutures) {
       if (!isText(bytes, this.#at, end, previousKey)) return false;
       this.#at += previousKey.length;
-      previous = this.#integer(bytes);
-      if (previous < 0) return false;
+      if (!this.#integer(bytes, cell.id)) return false;
     }
     const depth = out.depth;
     const event = depth.addEvent(slot.index);
@@ -311,9 +239,10 @@ export class FrameScanner {
       depth.dropEvent();
       return false;
     }
-    depth.firstUpdateId[event] = first;
-    depth.finalUpdateId[event] = final;
-    depth.previousUpdateId[event] = previous;
+    const eventAtUs = values[cell.event]!;
+    depth.firstUpdateId[event] = values[cell.first]!;
+    depth.finalUpdateId[event] = values[cell.last]!;
+    depth.previousUpdateId[event] = values[cell.id]!;
     depth.eventAtUs[event] = eventAtUs;
     depth.receivedAtUs[event] = out.record.receivedAtUs;
     if (eventAtUs > out.newestEventAtUs) out.newestEventAtUs = eventAtUs;
@@ -331,21 +260,19 @@ export class FrameScanner {
         continue;
       }
       for (;;) {
-        let at = this.#at;
-        if (bytes[at] !== openingBracket || bytes[at + 1] !== quote) return false;
-        this.#at = at + 2;
-        const price = this.#decimal(bytes, priceScale);
-        if (price < 0) return false;
-        at = this.#at;
-        if (bytes[at] !== comma || bytes[at + 1] !== quote) return false;
-        this.#at = at + 2;
-        const quantity = this.#decimal(bytes, quantityScale);
-        if (quantity < 0) return false;
-        at = this.#at;
-        if (bytes[at] !== closingBracket) return false;
-        depth.addLevel(isBid, price, quantity);
-        const next = bytes[at + 1];
-        this.#at = at + 2;
+        let here = this.#at;
+        if (bytes[here] !== openingBracket || bytes[here + 1] !== quote) return false;
+        this.#at = here + 2;
+        if (!this.#decimal(bytes, priceScale, cell.price)) return false;
+        here = this.#at;
+        if (bytes[here] !== comma || bytes[here + 1] !== quote) return false;
+        this.#at = here + 2;
+        if (!this.#decimal(bytes, quantityScale, cell.quantity)) return false;
+        here = this.#at;
+        if (bytes[here] !== closingBracket) return false;
+        depth.addLevel(isBid, values[cell.price]!, values[cell.quantity]!);
+        const next = bytes[here + 1];
+        this.#at = here + 2;
         if (next === comma) continue;
         if (next === closingBracket) break;
         return false;
@@ -357,7 +284,7 @@ export class FrameScanner {
   /** `,"x":` */
   #isKey(name: number): boolean {
     const at = this.#at;
-    return this.#view.getInt32(at, true) === (0x2200222c | (name << 16)) && this.#all[at + 4] === colon;
+    return this.#view.getInt32(at, true) === (0x2200222c | (name << 16)) && this.#bytes[at + 4] === colon;
   }
 
   /** `,"x":"` */
@@ -368,82 +295,109 @@ export class FrameScanner {
     );
   }
 
-  /** A JSON integer from 0 to 2^53 − 1; −1 for anything else. */
-  #integer(bytes: Uint8Array): number {
+  /** A JSON integer from 0 to 2^53 − 1. */
+  #integer(bytes: Uint8Array, into: number): boolean {
     const view = this.#view;
     const first = this.#at;
-    let at = first;
+    let here = first;
     let value = 0;
-    let four = view.getInt32(at, true);
-    while (isFourDigits(four)) {
+    const lastWord = bytes.length - 4;
+    while (here <= lastWord) {
+      const four = view.getInt32(here, true);
+      if (!isFourDigits(four)) break;
       value = value * 10_000 + fourDigits(four);
-      at += 4;
-      four = view.getInt32(at, true);
+      here += 4;
     }
-    let digit = (four & 0xff) - zero;
+    let digit = bytes[here]! - zero;
     while (digit >= 0 && digit <= 9) {
       value = value * 10 + digit;
-      digit = bytes[++at]! - zero;
+      digit = bytes[++here]! - zero;
     }
-    this.#at = at;
-    const length = at - first;
-    if (length === 0 || length > 16 || value > Number.MAX_SAFE_INTEGER) return -1;
-    if (length > 1 && bytes[first] === zero) return -1;
-    return value;
+    this.#at = here;
+    const length = here - first;
+    if (length === 0 || length > 16 || value > Number.MAX_SAFE_INTEGER) return false;
+    if (length > 1 && bytes[first] === zero) return false;
+    values[into] = value;
+    return true;
+  }
+
+  /** `,"x":` and an integer. */
+  #integerOf(bytes: Uint8Array, name: number, into: number): boolean {
+    if (!this.#isKey(name)) return false;
+    this.#at += 5;
+    return this.#integer(bytes, into);
+  }
+
+  /** `,"x":` and a time. */
+  #timeOf(bytes: Uint8Array, name: number, into: number): boolean {
+    if (!this.#isKey(name)) return false;
+    this.#at += 5;
+    return this.#time(bytes, into);
   }
 
   /** A time in µs, from ms or µs. */
-  #time(bytes: Uint8Array): number {
-    const value = this.#integer(bytes);
-    if (value >= microsecondsFrom) return value;
-    const us = value * 1000;
-    return us > Number.MAX_SAFE_INTEGER ? -1 : us;
+  #time(bytes: Uint8Array, into: number): boolean {
+    if (!this.#integer(bytes, into)) return false;
+    const value = values[into]!;
+    if (value >= microsecondsFrom) return true;
+    values[into] = value * 1000;
+    return value * 1000 <= Number.MAX_SAFE_INTEGER;
   }
 
-  /** Decimal text up to and with its closing quote, as an integer at `scale`; −1 when it needs more digits. */
-  #decimal(bytes: Uint8Array, scale: number): number {
-    let at = this.#at;
-    const first = at;
+  /** `,"x":"` and a decimal. */
+  #decimalOf(bytes: Uint8Array, name: number, scale: number, into: number): boolean {
+    if (!this.#isTextKey(name)) return false;
+    this.#at += 6;
+    return this.#decimal(bytes, scale, into);
+  }
+
+  /** Decimal text up to and with its closing quote, as an integer at `scale`. False when it needs more digits. */
+  #decimal(bytes: Uint8Array, scale: number, into: number): boolean {
+    let here = this.#at;
+    const first = here;
     let value = 0;
-    let digit = bytes[at]! - zero;
+    let digit = bytes[here]! - zero;
     while (digit >= 0 && digit <= 9) {
       value = value * 10 + digit;
-      digit = bytes[++at]! - zero;
+      digit = bytes[++here]! - zero;
     }
-    const whole = at - first;
+    const whole = here - first;
     // 15 digits are exact in a double; what has more goes the slow, exact way.
-    if (whole === 0 || whole + scale > 15) return -1;
+    if (whole === 0 || whole + scale > 15) return false;
     let missing = scale;
     if (digit === point) {
-      const fraction = ++at;
-      digit = bytes[at]! - zero;
+      const fraction = ++here;
+      digit = bytes[here]! - zero;
       while (missing > 0 && digit >= 0 && digit <= 9) {
         value = value * 10 + digit;
         missing--;
-        digit = bytes[++at]! - zero;
+        digit = bytes[++here]! - zero;
       }
       if (digit === 0) {
-        while (this.#view.getInt32(at, true) === fourZeros) at += 4;
-        digit = bytes[at]! - zero;
-        while (digit === 0) digit = bytes[++at]! - zero;
+        const lastWord = bytes.length - 4;
+        while (here <= lastWord && this.#view.getInt32(here, true) === fourZeros) here += 4;
+        digit = bytes[here]! - zero;
+        while (digit === 0) digit = bytes[++here]! - zero;
       }
-      if (at === fraction || at - fraction > 30) return -1;
+      if (here === fraction || here - fraction > 30) return false;
     }
-    if (bytes[at] !== quote) return -1;
-    this.#at = at + 1;
-    return missing === 0 ? value : value * powerOfTen(missing);
+    if (bytes[here] !== quote) return false;
+    this.#at = here + 1;
+    values[into] = missing === 0 ? value : value * powerOfTen(missing);
+    return true;
   }
 
-  /** Text of digits and points that nobody reads, with its closing quote. */
-  #skipDecimal(bytes: Uint8Array): boolean {
-    let at = this.#at;
+  /** `,"nq":"…"`, the quantity without retail orders, which nobody reads. */
+  #skipNormalQuantity(bytes: Uint8Array, end: number): boolean {
+    if (!isText(bytes, this.#at, end, normalQuantityKey)) return false;
+    let at = this.#at + normalQuantityKey.length;
     while (bytes[at]! >= 46 && bytes[at]! <= 57 && bytes[at] !== 47) at++;
     this.#at = at + 1;
     return bytes[at] === quote;
   }
 
   /** `true` or `false` after `,"x":`, as 1 or 0. */
-  #flag(bytes: Uint8Array, name: number): number {
+  #flagOf(bytes: Uint8Array, name: number): number {
     if (!this.#isKey(name)) return -1;
     const at = this.#at + 5;
     if (bytes[at] === letter.t) {
@@ -460,8 +414,8 @@ export class FrameScanner {
       : -1;
   }
 
-  /** The known symbol after `,"s":"`, with its closing quote. */
-  #symbol(bytes: Uint8Array, end: number, table: SymbolTable): SymbolEntry | undefined {
+  /** `,"s":"…"`: the slot of a known symbol. */
+  #slot(bytes: Uint8Array, end: number, table: SymbolTable): Slot | undefined {
     if (!this.#isTextKey(letter.s)) return undefined;
     const first = this.#at + 6;
     const last = table.last;
@@ -472,7 +426,7 @@ export class FrameScanner {
       while (i < length && bytes[first + i] === expected[i]) i++;
       if (i === length && bytes[first + i] === quote) {
         this.#at = first + i + 1;
-        return last;
+        return last.slot;
       }
     }
     let at = first;
@@ -480,8 +434,9 @@ export class FrameScanner {
     if (at === end) return undefined;
     this.#at = at + 1;
     const entry = table.find(bytes, first, at);
-    if (entry !== undefined) table.last = entry;
-    return entry;
+    if (entry === undefined) return undefined;
+    table.last = entry;
+    return entry.slot;
   }
 
   /** `,"ps":"…"`, the pair, where it is sent. */
@@ -499,9 +454,9 @@ export class FrameScanner {
     if (isFutures) {
       if (isText(bytes, this.#at, end, productKey)) {
         this.#at += productKey.length;
-        if (this.#integer(bytes) < 0) return false;
+        if (!this.#integer(bytes, cell.unread)) return false;
       }
-    } else if (this.#isKey(letter.M) && this.#flag(bytes, letter.M) < 0) return false;
+    } else if (this.#isKey(letter.M) && this.#flagOf(bytes, letter.M) < 0) return false;
     return this.#at + 1 === end;
   }
 
@@ -520,6 +475,12 @@ export class FrameScanner {
     return true;
   }
 }
+
+/** What has been read of the current frame. Numbers beyond 2^31 would be boxed if methods returned them. */
+const values = new Float64Array(12);
+const cell = {
+  event: 0, traded: 1, id: 2, price: 3, quantity: 4, askPrice: 5, askQuantity: 6, first: 7, last: 8, unread: 9,
+} as const; // biome-ignore format: a table
 
 const quote = 34;
 const comma = 44;
@@ -542,7 +503,7 @@ const ascii = (text: string) => new TextEncoder().encode(text);
 const aggTradeStart = ascii('{"e":"aggTrade","E":');
 const depthStart = ascii('{"e":"depthUpdate","E":');
 const bookTickerStart = ascii('{"e":"bookTicker"');
-const marketWord = ascii('MARKET"');
+const marketField = ascii(',"X":"MARKET"');
 const normalQuantityKey = ascii(',"nq":"');
 const previousKey = ascii(',"pu":');
 const pairKey = ascii(',"ps":"');
