@@ -67,6 +67,8 @@ export interface OrderBookJson {
 
 /** Beyond so many buffered levels the oldest events go: a later snapshot will need the newer ones alone. */
 const maxBufferedLevels = 400_000;
+/** The same while the book is in use and only waits for a wider snapshot: seconds of a busy market. */
+const maxRefreshLevels = 50_000;
 const maxKeptSnapshots = 16;
 
 /**
@@ -406,9 +408,10 @@ export class OrderBook {
     for (let level = batch.levelStart[event]!; level < batch.levelStart[event + 1]!; level++) {
       buffer.addLevel(batch.isBid[level]!, batch.price[level]! * priceFactor, batch.quantity[level]! * quantityFactor);
     }
-    if (buffer.levels > maxBufferedLevels) {
+    const maxLevels = this.state === 'synced' ? maxRefreshLevels : maxBufferedLevels;
+    if (buffer.levels > maxLevels) {
       let events = 1;
-      while (events < buffer.length - 1 && buffer.levels - buffer.levelStart[events]! > maxBufferedLevels / 2) events++;
+      while (events < buffer.length - 1 && buffer.levels - buffer.levelStart[events]! > maxLevels / 2) events++;
       buffer.drop(events);
     }
   }

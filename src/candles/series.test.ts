@@ -198,13 +198,13 @@ test('a trade for a candle that memory gave up waits for the stored part and is 
   const stored = new Batch(candles);
   series.writeRows(stored, series.takeDue(early, []), slot, early);
   const expected = new CandleSeries(new CandleBuilder());
-  add(expected, at(0.2, 1, 50), at(0.4, 2, 90), at(0.6, 3, 70));
+  add(expected, at(0.2, 1, 50), at(0.1, 0, 90), at(0.6, 3, 70));
   const [wanted] = expected.range('1m', startUs, startUs + 1, 1, early);
 
   add(series, { id: 5, price: 65, atUs: startUs + 40 * dayUs });
   series.takeDue(context(40 * 24 * 60), []);
   series.evict(startUs + 40 * dayUs);
-  add(series, at(0.4, 2, 90));
+  add(series, at(0.1, 0, 90));
   const late = context(40 * 24 * 60);
   const key = { interval: '1m', openedAtUs: startUs } as const;
   assert.equal(series.at(key, late), undefined, 'a part is never shown as the whole');

@@ -260,6 +260,16 @@ test('the tidemark waits before a gap and passes it when the last id is held or 
   assert.equal(ledger.proves(1, 5), false);
 });
 
+test('what REST says of ids that are not held does not move the tidemark', () => {
+  const ledger = ledgerWith(1, 2);
+  ledger.latestKnown(5, timeOf(5) + 300);
+  assert.equal(ledger.tidemarkUs, timeOf(2));
+  ledger.latestKnown(2, timeOf(2) + 400);
+  assert.equal(ledger.tidemarkUs, timeOf(2) + 400, 'nothing came after id 2 until then');
+  for (const id of [3, 4, 5]) ledger.holdFrame(id, timeOf(id), 0);
+  assert.equal(ledger.tidemarkUs, timeOf(5) + 300);
+});
+
 test('what was declared can be repaired by a source that comes later', () => {
   const ledger = ledgerWith(1, 5);
   ledger.declare(2, 4, 'too old for REST');
