@@ -1,0 +1,87 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { delimiter, join } from 'node:path';
+
+const root = join(import.meta.dirname, '../..');
+
+export interface Started {
+  readonly url: string;
+  /** Ends it at once, as a crash would. */
+  readonly kill: () => Promise<void>;
+  /** Starts it again on the same port. */
+  readonly restart: () => Promise<void>;
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+  if (address === null || typeof address === 'string') throw new Error('no port was given');
+  return address.port;
+}
+
+/** Waits for a condition; the message says what did not come. */
+export async function until(what: string, patienceMs: number, holds: () => boolean | Promise<boolean>): Promise<void> {
+  const endMs = Date.now() + patienceMs;
+  while (!(await holds())) {
+    if (Date.now() > endMs) throw new Error(`did not come within ${patienceMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** Starts a program that serves the dashboard on the port in its arguments, and waits until it answers. */
+async function start(argumentsOf: (port: number) => string[]): Promise<Started> {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  let child: ChildProcess;
+  let said = '';
+  const begin = async (): Promise<void> => {
+    child = spawn(process.execPath, argumentsOf(port), { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+    for (const stream of [child.stdout, child.stderr])
+      stream?.on('data', (chunk: Buffer) => {
+        said = (said + chunk.toString()).slice(-4_000);
+      });
+    await until(`an answer of ${url}; it said: ${said}`, 60_000, async () => {
+      if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}: ${said}`);
+      try {
+        return (await fetch(`${url}/api/v1/instruments`)).ok;
+      } catch {
+        return false;
+      }
+    });
+  };
+  await begin();
+  return {
+    url,
+    kill: async () => {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const gone = new Promise((resolve) => child.once('exit', resolve));
+      child.kill('SIGKILL');
+      await gone;
+    },
+    restart: begin,
+  };
+}
+
+/** The program under test: a made-up market behind the real server. */
+export function startMarket(): Promise<Started> {
+  return start((port) => [join(root, 'test/support/fake-engine.ts'), String(port)]);
+}
+
+/** Chromium of the machine, where there is one. */
+export function chromiumPath(): string | undefined {
+  const named = process.env['TIDEMARK_CHROMIUM'];
+  if (named !== undefined) return named;
+  const folders = (process.env['PATH'] ?? '').split(delimiter);
+  for (const folder of [...folders, '/usr/bin'])
+    for (const name of ['chromium', 'chromium-browser', 'google-chrome']) {
+      const path = join(folder, name);
+      if (existsSync(path)) return path;
+    }
+  return undefined;
+}
+
+export const docsImages = join(root, 'docs/images');
+export const builtDashboard = join(root, 'dist/web/index.html');
