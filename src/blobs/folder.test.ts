@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -46,4 +46,14 @@ test('a failed write leaves no name and nothing half written', async () => {
   await assert.rejects(store.put('a/b', new Uint8Array([2])), { code: 'blob-unwritable' });
   assert.deepEqual(readdirSync(join(folder, '.incoming')), []);
   assert.deepEqual([...(await store.get('a'))], [1]);
+});
+
+test('what a killed process left half written is removed once it is an hour old, and nothing younger', async () => {
+  const folder = newFolder();
+  const incoming = join(folder, '.incoming');
+  mkdirSync(incoming, { recursive: true });
+  for (const name of ['old', 'young']) writeFileSync(join(incoming, name), 'half');
+  utimesSync(join(incoming, 'old'), new Date(0), new Date(0));
+  await openFolderBlobs(folder).put('a', new Uint8Array([1]));
+  assert.deepEqual(readdirSync(incoming), ['young']);
 });

@@ -5,8 +5,9 @@ import { dirname, join, resolve, sep } from 'node:path';
 import { TidemarkError } from '../domain/error.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
 
-/** Files being written; never listed, and removed when the store is opened again. */
+/** Files being written; never listed. What a killed process left here goes when it is old enough to be nobody's. */
 const incomingFolder = '.incoming';
+const abandonedMs = 3_600_000;
 
 /** Blobs as files below `folder`. A blob is written under another name, synced, renamed, and its folder synced. */
 export function openFolderBlobs(folder: string): BlobStore {
@@ -17,6 +18,7 @@ class FolderBlobs implements BlobStore {
   readonly #root: string;
   /** Folders known to exist with their entry in the parent synced. */
   readonly #synced = new Set<string>();
+  #isTidied = false;
 
   constructor(root: string) {
     this.#root = root;
@@ -126,6 +128,14 @@ class FolderBlobs implements BlobStore {
   async #incoming(): Promise<string> {
     const folder = join(this.#root, incomingFolder);
     await mkdir(folder, { recursive: true });
+    if (!this.#isTidied) {
+      this.#isTidied = true;
+      for (const left of await readdir(folder)) {
+        const found = await stat(join(folder, left)).catch(() => undefined);
+        if (found !== undefined && found.mtimeMs < Date.now() - abandonedMs)
+          await rm(join(folder, left), { force: true });
+      }
+    }
     return join(folder, randomUUID());
   }
 
