@@ -1,5 +1,6 @@
 import type { Batch } from '../domain/batch.ts';
 import { bigPowerOfTen, powerOfTen } from '../domain/decimal.ts';
+import { assert } from '../domain/error.ts';
 import type { Interval } from '../domain/interval.ts';
 import { nextOpenTimeUs, openTimeUs } from '../domain/interval.ts';
 import type { Slot, Slots } from '../domain/slots.ts';
@@ -201,24 +202,26 @@ export class CandleSeries {
       const interval = columns.interval[row] as StoredInterval;
       if (!storedIntervals.includes(interval) || columns.trade_count[row] === 0) continue;
       const slot = slots.get(batch.slot[row]!);
-      this.builder.widenTo(slot);
-      const priceFactor = powerOfTen(this.builder.priceScale - slot.priceScale);
-      const quantityDigits = this.builder.quantityScale - slot.quantityScale;
-      const sumFactor = bigPowerOfTen(quantityDigits);
-      const productFactor = bigPowerOfTen(this.builder.priceScale - slot.priceScale + quantityDigits);
+      // Rows come back at the lake's scale, finer than their trades needed; mostly the builder's own scales hold them exactly.
+      if (!fitsScales(batch, row, slot, this.builder)) this.builder.widenTo(slot);
+      const { priceScale, quantityScale } = this.builder;
+      const price = (value: number) => rescaled(value, slot.priceScale, priceScale);
+      const sum = (value: bigint) => rescaledWide(value, slot.quantityScale, quantityScale);
+      const product = (value: bigint) =>
+        rescaledWide(value, slot.priceScale + slot.quantityScale, priceScale + quantityScale);
       cells.fill(0);
       cells[cell.openedAtUs] = columns.opened_at[row]!;
-      cells[cell.open] = columns.open[row]! * priceFactor;
-      cells[cell.high] = columns.high[row]! * priceFactor;
-      cells[cell.low] = columns.low[row]! * priceFactor;
-      cells[cell.close] = columns.close[row]! * priceFactor;
+      cells[cell.open] = price(columns.open[row]!);
+      cells[cell.high] = price(columns.high[row]!);
+      cells[cell.low] = price(columns.low[row]!);
+      cells[cell.close] = price(columns.close[row]!);
       cells[cell.tradeCount] = columns.trade_count[row]!;
       cells[cell.firstTradeId] = columns.first_trade_id[row]!;
       cells[cell.lastTradeId] = columns.last_trade_id[row]!;
-      setSum(cells, cell.volume, columns.volume[row]! * sumFactor);
-      setSum(cells, cell.takerBuyVolume, columns.taker_buy_volume[row]! * sumFactor);
-      setSum(cells, cell.quoteVolume, columns.quote_volume[row]! * productFactor);
-      setSum(cells, cell.takerBuyQuoteVolume, columns.taker_buy_quote_volume[row]! * productFactor);
+      setSum(cells, cell.volume, sum(columns.volume[row]!));
+      setSum(cells, cell.takerBuyVolume, sum(columns.taker_buy_volume[row]!));
+      setSum(cells, cell.quoteVolume, product(columns.quote_volume[row]!));
+      setSum(cells, cell.takerBuyQuoteVolume, product(columns.taker_buy_quote_volume[row]!));
       cells[cell.source] = Math.max(0, candleSources.indexOf(columns.source[row] as CandleSource));
       const marks = columns.marks[row] ?? '';
       cells[cell.written] =
@@ -392,6 +395,37 @@ export class CandleSeries {
       for (const openUs of empty.keys()) if (openUs < this.#settledUntilUs[key.interval]) empty.delete(openUs);
     }
   }
+}
+
+/** Whether the row's values need no more digits than the builder has. */
+function fitsScales(batch: Batch<typeof candles.columns>, row: number, slot: Slot, builder: CandleBuilder): boolean {
+  const { open, high, low, close, volume, taker_buy_volume, quote_volume, taker_buy_quote_volume } = batch.columns;
+  const priceDigits = Math.max(0, slot.priceScale - builder.priceScale);
+  const quantityDigits = Math.max(0, slot.quantityScale - builder.quantityScale);
+  const priceUnit = powerOfTen(priceDigits);
+  const sumUnit = bigPowerOfTen(quantityDigits);
+  const productUnit = bigPowerOfTen(
+    Math.max(0, slot.priceScale + slot.quantityScale - builder.priceScale - builder.quantityScale),
+  );
+  return (
+    [open, high, low, close].every((column) => column[row]! % priceUnit === 0) &&
+    [volume, taker_buy_volume].every((column) => column[row]! % sumUnit === 0n) &&
+    [quote_volume, taker_buy_quote_volume].every((column) => column[row]! % productUnit === 0n)
+  );
+}
+
+function rescaled(value: number, fromScale: number, toScale: number): number {
+  if (toScale >= fromScale) return value * powerOfTen(toScale - fromScale);
+  const unit = powerOfTen(fromScale - toScale);
+  assert(value % unit === 0, 'a stored price needs no more digits than the trades it came from');
+  return value / unit;
+}
+
+function rescaledWide(value: bigint, fromScale: number, toScale: number): bigint {
+  if (toScale >= fromScale) return value * bigPowerOfTen(toScale - fromScale);
+  const unit = bigPowerOfTen(fromScale - toScale);
+  assert(value % unit === 0n, 'a stored sum needs no more digits than the trades it came from');
+  return value / unit;
 }
 
 function anyRevised(columns: CandleColumns, from: number, end: number): boolean {

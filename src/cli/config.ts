@@ -28,6 +28,8 @@ export const configSchema = z.strictObject({
       port: z.int().min(0).max(65_535).default(8787),
       /** Needed to listen on an address that is not loopback: there is no login yet. */
       allowRemote: z.boolean().default(false),
+      /** Further names under which the server is reached, as behind a proxy. */
+      allowedHosts: z.array(z.string()).default([]),
     })
     .prefault({}),
   journal: z

@@ -183,6 +183,7 @@ export async function runEngine(
     host: config.server.host,
     port: config.server.port,
     allowRemote: config.server.allowRemote,
+    allowedHosts: config.server.allowedHosts,
     ...(existsSync(webFolder) ? { webFolder } : {}),
     log,
     dataKind: config.dataKind,

@@ -140,7 +140,11 @@ class SegmentJournalReader implements JournalReader {
   }
 
   wait(timeoutMs: number): Promise<void> {
-    if (this.isNewsFresh) return Promise.resolve();
+    if (this.isNewsFresh) {
+      // Given once: a caller that waits for syncs alone never reads, and must not spin on the same news.
+      this.isNewsFresh = false;
+      return Promise.resolve();
+    }
     return new Promise((resolve) => {
       const delayMs = this.listener.isConnected ? timeoutMs : Math.min(timeoutMs, pollMs);
       const done = (): void => {

@@ -1,12 +1,23 @@
 import type { Batch } from '../domain/batch.ts';
+import type { Instrument } from '../domain/instrument.ts';
+import type { Interval } from '../domain/interval.ts';
 import type { Gap } from '../ledger/gap.ts';
+import type { BookView, CandleRow, StatusAnswer } from '../protocol/api.ts';
 import type { Channel, LivePayload } from '../protocol/live.ts';
 import { channelKey } from '../protocol/live.ts';
 import type { Derivation, LiveListener } from './derivation.ts';
 import type { InstrumentState } from './instrument-state.ts';
-import type { Market } from './market.ts';
 import type { LiveUpdate } from './market-view.ts';
 import { gapRow, shownDigits, tradeRow } from './rows.ts';
+
+/** What the hub asks for when it has something to send. */
+export interface LiveSource {
+  find(instrument: string): InstrumentState | undefined;
+  recentCandles(state: InstrumentState, interval: Interval, fromUs: number): CandleRow[];
+  unprovenSinceUs(state: InstrumentState, interval: Interval): number;
+  book(instrument: Instrument, levels: number): BookView;
+  status(): StatusAnswer;
+}
 
 type Listener = (update: LiveUpdate) => void;
 
@@ -31,11 +42,11 @@ const bookLevels = 400;
  */
 export class Hub implements LiveListener {
   readonly #derivation: Derivation;
-  readonly #market: Market;
+  readonly #market: LiveSource;
   readonly #followed = new Map<string, Followed>();
   isSynced = true;
 
-  constructor(derivation: Derivation, market: Market) {
+  constructor(derivation: Derivation, market: LiveSource) {
     this.#derivation = derivation;
     this.#market = market;
   }
