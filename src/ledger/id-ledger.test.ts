@@ -48,6 +48,7 @@ function outcome(ledger: IdLedger) {
     firstId: ledger.firstId,
     lastId: ledger.lastId,
     tidemarkUs: ledger.tidemarkUs,
+    heldFromUs: ledger.heldFromUs,
   };
 }
 
@@ -268,6 +269,15 @@ test('what REST says of ids that are not held does not move the tidemark', () =>
   assert.equal(ledger.tidemarkUs, timeOf(2) + 400, 'nothing came after id 2 until then');
   for (const id of [3, 4, 5]) ledger.holdFrame(id, timeOf(id), 0);
   assert.equal(ledger.tidemarkUs, timeOf(5) + 300);
+});
+
+test('REST rows that lead up to the first frame move the start of what is held back, others do not', () => {
+  const ledger = ledgerWith(10, 11);
+  ledger.holdRest(8, timeOf(8));
+  assert.equal(ledger.heldFromUs, timeOf(10));
+  ledger.holdRest(9, timeOf(9));
+  assert.equal(ledger.heldFromUs, timeOf(8));
+  assert.deepEqual(ledger.gaps(), []);
 });
 
 test('what was declared can be repaired by a source that comes later', () => {

@@ -28,6 +28,7 @@ export interface IdLedgerJson {
   readonly changed: number[];
   readonly firstFrameAtUs: number | null;
   readonly lastFrameAtUs: number | null;
+  readonly firstRest: Evidence | null;
   readonly lastRest: Evidence | null;
   readonly evidence: Evidence[];
   readonly reason: GapReason;
@@ -56,6 +57,8 @@ export class IdLedger {
   #nextFrameId = Number.NaN;
   #firstFrameAtUs = Number.NaN;
   #lastFrameAtUs = Number.NaN;
+  /** Lowest id of a REST row. */
+  #firstRest: Evidence | undefined;
   /** Highest id that a REST row or answer named. */
   #lastRest: Evidence | undefined;
   /** By id, ascending; one an id. */
@@ -112,6 +115,7 @@ export class IdLedger {
   holdRest(id: number, atUs: number): boolean {
     const isNewRow = !this.heldByRest.has(id) && !this.heldByFrame.has(id);
     this.#hold(this.heldByRest, id);
+    if (this.#firstRest === undefined || id < this.#firstRest.id) this.#firstRest = { id, atUs };
     if (this.#lastRest === undefined || id > this.#lastRest.id) this.#lastRest = { id, atUs };
     return isNewRow;
   }
@@ -298,9 +302,13 @@ export class IdLedger {
     return this.#total().byAggregateIds;
   }
 
-  /** Time of the first frame; NaN before it. */
+  /** Time of the first record from which on all is answered for: the first frame, or REST rows that lead up to it. NaN before any. */
   get heldFromUs(): number {
-    return this.#firstFrameAtUs;
+    const rest = this.#firstRest;
+    if (rest === undefined) return this.#firstFrameAtUs;
+    if (this.heldByFrame.count === 0) return rest.atUs;
+    const firstFrame = this.heldByFrame.first;
+    return rest.id < firstFrame && this.proves(rest.id, firstFrame - 1) ? rest.atUs : this.#firstFrameAtUs;
   }
 
   /** Every id before this instant is held or declared; NaN before the first evidence. */
@@ -346,6 +354,7 @@ export class IdLedger {
       changed: this.#gaps.flatMap((gap, index) => (this.#changed.has(gap) ? [index] : [])),
       firstFrameAtUs: instantToJson(this.#firstFrameAtUs),
       lastFrameAtUs: instantToJson(this.#lastFrameAtUs),
+      firstRest: this.#firstRest ?? null,
       lastRest: this.#lastRest ?? null,
       evidence: [...this.#evidence],
       reason: this.#reason,
@@ -368,6 +377,7 @@ export class IdLedger {
     ledger.#nextFrameId = ledger.heldByFrame.last + 1;
     ledger.#firstFrameAtUs = json.firstFrameAtUs ?? Number.NaN;
     ledger.#lastFrameAtUs = json.lastFrameAtUs ?? Number.NaN;
+    ledger.#firstRest = json.firstRest ?? undefined;
     ledger.#lastRest = json.lastRest ?? undefined;
     ledger.#evidence = [...json.evidence];
     ledger.#reason = json.reason;
