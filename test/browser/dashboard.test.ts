@@ -207,7 +207,7 @@ test('symbol and interval are in the address, and back goes back', async () => {
   await page.keyboard.press('Enter');
   await until('the other symbol', patienceMs, async () => (await page.locator('h1').innerText()) === 'ETHUSDT');
   await painted(page);
-  await page.getByRole('button', { name: '5 minutes' }).click();
+  await page.getByRole('button', { name: '5m, 5 minutes' }).click();
   await page.waitForURL(/ETHUSDT\?i=5m/);
   await page.goBack();
   await page.waitForURL(/ETHUSDT\?i=1m/);
@@ -287,7 +287,9 @@ for (const scheme of ['dark', 'light'] as const) {
 test('at 390 px nothing is wider than the screen, and strip, book and tape are in reach', async () => {
   const { page } = await open(chartPath, { width: 390, height: 844 });
   assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 390);
-  assert.match(await page.locator('.strip').innerText(), /SIMULATED[\s\S]*(LIVE|QUIET)/);
+  await until('both words in the strip', patienceMs, async () =>
+    /SIMULATED[\s\S]*(LIVE|QUIET)/.test(await page.locator('.strip').innerText()),
+  );
   await picture(page, 'dashboard-phone');
   await page.getByRole('button', { name: 'Book' }).click();
   assert.ok(await page.locator('.book').isVisible());

@@ -134,7 +134,7 @@ export function BookPanel({
         )}
         <span className="grow" />
         <Menu.Root>
-          <Menu.Trigger className="button figure" aria-label="Price steps of the book">
+          <Menu.Trigger className="button figure" aria-label={`${groupText(ticks)}, price steps of the book`}>
             {groupText(ticks)}
             <span className="caret" />
           </Menu.Trigger>

@@ -84,7 +84,7 @@ export function Legend(properties: {
         <button
           type="button"
           className="legend-info"
-          aria-label="Provenance of this bar"
+          aria-label="i, provenance of this bar"
           onClick={() => properties.onInspect(slot.openUs)}
         >
           i

@@ -33,14 +33,18 @@ export function Toolbar(properties: {
           type="button"
           className="button figure"
           aria-pressed={chip === interval}
-          aria-label={intervalName(chip)}
+          aria-label={`${chip}, ${intervalName(chip)}`}
           onClick={() => onInterval(chip)}
         >
           {chip}
         </button>
       ))}
       <Menu.Root>
-        <Menu.Trigger className="button figure" aria-pressed={!inChips} aria-label="All intervals">
+        <Menu.Trigger
+          className="button figure"
+          aria-pressed={!inChips}
+          aria-label={inChips ? 'All intervals' : `${interval}, all intervals`}
+        >
           {inChips ? '' : interval}
           <span className="caret" />
         </Menu.Trigger>

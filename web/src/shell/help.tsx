@@ -36,7 +36,7 @@ export function Help() {
         <Dialog.Backdrop className="scrim" />
         <Dialog.Popup className="dialog help">
           <Dialog.Title className="dialog-title">Keys and signs</Dialog.Title>
-          <Dialog.Close className="button dialog-close" aria-label="Close">
+          <Dialog.Close className="button dialog-close" aria-label="Esc, close">
             Esc
           </Dialog.Close>
           <div className="help-columns">

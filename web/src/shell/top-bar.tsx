@@ -40,12 +40,7 @@ export function TopBar() {
         <span>Tidemark</span>
       </div>
       <div className="grow" />
-      <button
-        type="button"
-        className="find"
-        aria-label="Search symbols and commands"
-        onClick={() => setUi({ palette: '' })}
-      >
+      <button type="button" className="find" onClick={() => setUi({ palette: '' })}>
         <Icon name="search" />
         <span>Symbol, interval, command</span>
         <kbd>Ctrl K</kbd>
