@@ -250,3 +250,26 @@ test('candles of the venue keep wide values and absent ids', async () => {
   assert.ok(Number.isNaN(found.first_trade_id[0]));
   await lake.close();
 });
+
+test('the newest rows are found through any number of days, before any id', async () => {
+  const { lake } = await newLake();
+  const slots = new Slots();
+  for (let day = 0; day < 6; day++) {
+    const ids = Array.from({ length: 4 }, (_, at) => day * 4 + at);
+    await lake.commit({ ...emptyCommit, slots, batches: [tradeBatch(slots, ids, btc, startUs + day * dayUs)] });
+  }
+  const newest = async (limit: number, beforeId?: number) => {
+    const before = beforeId === undefined ? {} : { beforeId, idColumn: 'trade_id' };
+    const query = { table: 'trades', market: 'spot', symbol: 'BTCUSDT', limit, newestFirst: true, ...before };
+    const { batch } = await lake.read(query);
+    return [
+      ...(batch.columns as unknown as Batch<typeof trades.columns>['columns']).trade_id.subarray(0, batch.length),
+    ];
+  };
+  assert.deepEqual(await newest(2), [23, 22]);
+  assert.deepEqual(await newest(6), [23, 22, 21, 20, 19, 18]);
+  assert.deepEqual(await newest(3, 5), [4, 3, 2]);
+  assert.equal((await newest(1000)).length, 24);
+  assert.deepEqual(await newest(0), []);
+  await lake.close();
+});

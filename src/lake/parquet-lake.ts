@@ -195,9 +195,18 @@ class ParquetLake implements Lake {
       (file) =>
         file.table === spec.name && file.market === query.market && file.maxTimeUs >= fromUs && file.minTimeUs < toUs,
     );
+    // The newest rows of a long history lie in its last days: look there first, and further back only while rows lack.
+    const days = [...new Set(files.map((file) => file.date))].sort().reverse();
+    const isNewest = query.newestFirst === true && query.limit !== undefined;
     try {
-      const paths = await this.#localPaths(files);
-      return await this.#session.use((connection) => readRows(connection, spec, paths, query));
+      return await this.#session.use(async (connection) => {
+        for (let count = isNewest ? 1 : days.length; ; count *= 4) {
+          const looked = new Set(days.slice(0, count));
+          const paths = await this.#localPaths(files.filter((file) => looked.has(file.date)));
+          const rows = await readRows(connection, spec, paths, query);
+          if (count >= days.length || rows.batch.length === query.limit) return rows;
+        }
+      });
     } catch (cause) {
       throw sqlError('read', `${query.table} of ${query.market}:${query.symbol}`, cause);
     }
