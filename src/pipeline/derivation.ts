@@ -402,26 +402,21 @@ export class Derivation {
       for (const finding of state.book.takeFindings()) {
         this.#decoded.addFinding(finding.code, 'depth', finding.detail, depth.slot[event]!);
       }
-      this.#snapshotWhenDue(state, depth.eventAtUs[event]!);
     }
     if (depth.length > 0) this.lag.add(depth.eventAtUs[depth.length - 1]!, depth.receivedAtUs[depth.length - 1]!);
     for (const snapshot of this.#decoded.snapshots) {
       const state = this.#stateOf(this.slots.get(snapshot.slot));
-      const isFirst = state.book.state !== 'synced' && state.book.snapshot(snapshot, this.slots) === 'synced';
-      if (isFirst) this.#writeSnapshot(state);
+      state.book.snapshot(snapshot, this.slots);
       this.#changedBooks.add(state);
     }
   }
 
-  #snapshotWhenDue(state: InstrumentState, eventAtUs: number): void {
-    if (eventAtUs < state.nextSnapshotAtUs || state.book.state !== 'synced') return;
-    this.#writeSnapshot(state);
-  }
-
-  #writeSnapshot(state: InstrumentState): void {
-    const slot = this.currentSlot(state);
-    state.book.writeSnapshotRows(this.pending.bookSnapshots, slot);
-    const offsetUs = (slot.instrumentIndex * 7 * secondUs) % snapshotPeriodUs;
+  /** After an event that the book took, whether it waited for a REST snapshot or not: rows depend on the events alone. */
+  #snapshotWhenDue(state: InstrumentState): void {
+    if (state.book.eventAtUs < state.nextSnapshotAtUs) return;
+    state.book.writeSnapshotRows(this.pending.bookSnapshots, this.currentSlot(state));
+    let offsetUs = 0;
+    for (const letter of state.id) offsetUs = (offsetUs * 31 + letter.charCodeAt(0) * secondUs) % snapshotPeriodUs;
     const sinceGridUs = (state.book.eventAtUs - offsetUs) % snapshotPeriodUs;
     state.nextSnapshotAtUs = state.book.eventAtUs - sinceGridUs + snapshotPeriodUs;
   }
@@ -505,6 +500,7 @@ export class Derivation {
     if (known !== undefined) return known;
     const state = this.#byInstrument[slot.instrumentIndex] ?? new InstrumentState(slot.instrument, slot.id);
     this.#byInstrument[slot.instrumentIndex] = state;
+    state.book.afterEvent = () => this.#snapshotWhenDue(state);
     this.#bySlot[slot.index] = state;
     return state;
   }
@@ -549,7 +545,11 @@ export class Derivation {
     this.recordedAtUs = saved.recordedAtUs;
     this.frameCount = saved.frameCount;
     this.findingCount = saved.findingCount;
-    for (const instrument of saved.instruments) this.state(instrument.instrument).load(instrument);
+    for (const instrument of saved.instruments) {
+      const state = this.state(instrument.instrument);
+      state.load(instrument);
+      state.book.afterEvent = () => this.#snapshotWhenDue(state);
+    }
   }
 }
 
