@@ -335,8 +335,33 @@ export class FrameScanner {
     return this.#time(bytes, into);
   }
 
-  /** A time in µs, from ms or µs. */
+  /** A time in µs, from ms or µs. The two usual lengths are read in whole words, others digit by digit. */
   #time(bytes: Uint8Array, into: number): boolean {
+    const here = this.#at;
+    if (here + 20 <= bytes.length && bytes[here] !== zero) {
+      const view = this.#view;
+      const first = view.getInt32(here, true);
+      const second = view.getInt32(here + 4, true);
+      const third = view.getInt32(here + 8, true);
+      const fourth = view.getInt32(here + 12, true);
+      if (isFourDigits(first) && isFourDigits(second) && isFourDigits(third)) {
+        const high = fourDigits(first) * 10_000 + fourDigits(second);
+        const digit = (fourth & 0xff) - zero;
+        if (isFourDigits(fourth)) {
+          if (!isDigit(bytes[here + 16]!)) {
+            const us = high * 100_000_000 + (fourDigits(third) * 10_000 + fourDigits(fourth));
+            this.#at = here + 16;
+            values[into] = us;
+            return us <= Number.MAX_SAFE_INTEGER;
+          }
+        } else if (digit >= 0 && digit <= 9 && !isDigit((fourth >>> 8) & 0xff)) {
+          const us = (high * 100_000 + (fourDigits(third) * 10 + digit)) * 1000;
+          this.#at = here + 13;
+          values[into] = us;
+          return us <= Number.MAX_SAFE_INTEGER;
+        }
+      }
+    }
     if (!this.#integer(bytes, into)) return false;
     const value = values[into]!;
     if (value >= microsecondsFrom) return true;
@@ -539,6 +564,10 @@ const fourZeros = 0x30303030;
 
 function isFourDigits(four: number): boolean {
   return (four & 0xf0f0f0f0) === fourZeros && (((four & 0x0f0f0f0f) + 0x06060606) & 0xf0f0f0f0) === 0;
+}
+
+function isDigit(byte: number): boolean {
+  return byte >= zero && byte <= 57;
 }
 
 /** The number that four digits write: pairs first, then both pairs. */
