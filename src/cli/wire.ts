@@ -7,7 +7,9 @@ import type { Instrument, StreamKind } from '../domain/instrument.ts';
 import { parseInstrumentId } from '../domain/instrument.ts';
 import type { Interval } from '../domain/interval.ts';
 import { secondUs } from '../domain/interval.ts';
+import { compressSegment } from '../journal/compressed-segment.ts';
 import { openJournalReader } from '../journal/reader.ts';
+import { listSegments, segmentPath } from '../journal/segment-name.ts';
 import { openJournalWriter } from '../journal/writer.ts';
 import { openParquetLake } from '../lake/parquet-lake.ts';
 import type { Engine } from '../pipeline/engine.ts';
@@ -173,6 +175,14 @@ export async function runEngine(
       venueTimeMode: settings.venueTimeMode ?? 'wall',
     },
     commit: { periodUs: config.lake.commitSeconds * secondUs, maxRows: config.lake.maxPendingRows },
+    compressBefore: async (writer, segment) => {
+      const folder = writer === 'recorder' ? layout.recorderJournal : layout.engineJournal;
+      for (const closed of listSegments(world.files, folder)) {
+        if (closed < segment && world.files.exists(segmentPath(folder, closed))) {
+          await compressSegment(world, folder, closed);
+        }
+      }
+    },
     scratchFolder: path.join(layout.scratch, 'tail'),
     version,
     seed: settings.seed ?? null,

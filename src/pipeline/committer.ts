@@ -37,6 +37,8 @@ export class Committer {
   /** Commits done by this process. */
   commits = 0;
   committedAtUs: number | null = null;
+  /** Where a restart would go on reading. */
+  committedPositions: readonly JournalPosition[] = [];
   /** Size of the lake when it was last looked at. */
   files = 0;
   bytes = 0;
@@ -77,6 +79,7 @@ export class Committer {
     }
     this.#inFlightGaps = new Map(derivation.changedGaps);
     derivation.changedGaps.clear();
+    for (const state of derivation.instruments) state?.series.evict(derivation.venueNowUs);
     const checkpoint = encoder.encode(JSON.stringify(derivation.checkpoint()));
     this.#dueAtUs = derivation.recordedAtUs + this.#options.periodUs;
     this.#inFlight = pending;
@@ -85,6 +88,7 @@ export class Committer {
       .commit({ slots: derivation.slots, batches: pending.batches, positions, checkpoint })
       .then((version) => {
         this.version = version;
+        this.committedPositions = positions;
         this.commits++;
         this.committedAtUs = recordedAtUs;
         this.#inFlight = undefined;

@@ -32,6 +32,8 @@ export interface EngineOptions {
   readonly planFile: string;
   readonly subject: PlanSubject;
   readonly commit: CommitOptions;
+  /** Compresses closed segments of a journal that lie wholly before this one. */
+  readonly compressBefore: (writer: string, segment: number) => Promise<void>;
   /** Scratch folder for query tails. */
   readonly scratchFolder: string;
   readonly version: string;
@@ -142,8 +144,9 @@ export async function resume(
   await market.loadCandles();
 }
 
-async function maintain({ lake, world, log }: EngineOptions, committer: Committer): Promise<void> {
+async function maintain({ lake, world, log, compressBefore }: EngineOptions, committer: Committer): Promise<void> {
   try {
+    for (const { writer, segment } of committer.committedPositions) await compressBefore(writer, segment);
     while (await lake.compact());
     await lake.sweep();
     const { files } = await lake.files(tables.map((table) => table.name));
