@@ -343,3 +343,12 @@ test('the hot shapes of both markets are scanned, not parsed, once their symbol 
     }
   }
 });
+
+test('bytes of value zero are never taken for the digits of a time, not even by a fresh scanner', () => {
+  const out = new Decoded();
+  const good = `{"e":"trade","E":1790000000123,"s":"A","t":1,"p":"1","q":"1","T":1790000000123,"m":true,"M":true}`;
+  const learn = Buffer.from(good);
+  decodeByParse(learn, 0, learn.length, out);
+  const bad = Buffer.from(good.replace('"E":17900000', `"E":${'\0'.repeat(8)}`));
+  assert.equal(new FrameScanner().scan(bad, 0, bad.length, out), false);
+});

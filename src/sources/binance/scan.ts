@@ -19,6 +19,10 @@ export class FrameScanner {
   #bytes: Uint8Array = new Uint8Array(0);
   #view: DataView = new DataView(new ArrayBuffer(0));
   #at = 0;
+  /** The eight digits that the last time began with, as words and as a number: they change every 100 seconds. */
+  #timeFirst = fourZeros;
+  #timeSecond = fourZeros;
+  #timeHead = 0;
   #name = 0;
   #nameEnd = 0;
 
@@ -344,8 +348,14 @@ export class FrameScanner {
       const second = view.getInt32(here + 4, true);
       const third = view.getInt32(here + 8, true);
       const fourth = view.getInt32(here + 12, true);
-      if (isFourDigits(first) && isFourDigits(second) && isFourDigits(third)) {
-        const high = fourDigits(first) * 10_000 + fourDigits(second);
+      const isSameHead = first === this.#timeFirst && second === this.#timeSecond;
+      if (isFourDigits(third) && (isSameHead || (isFourDigits(first) && isFourDigits(second)))) {
+        if (!isSameHead) {
+          this.#timeFirst = first;
+          this.#timeSecond = second;
+          this.#timeHead = fourDigits(first) * 10_000 + fourDigits(second);
+        }
+        const high = this.#timeHead;
         const digit = (fourth & 0xff) - zero;
         if (isFourDigits(fourth)) {
           if (!isDigit(bytes[here + 16]!)) {
