@@ -120,7 +120,7 @@ class SegmentJournalReader implements JournalReader {
   }
 
   async afterDamage(from: JournalPosition): Promise<{ position: JournalPosition; lostRecords: number } | undefined> {
-    const opened = this.segmentAt(from.segment);
+    const opened = this.readableSegment(from.segment);
     let found: JournalPosition | undefined;
     if (opened !== undefined) {
       const walk = new SegmentWalk(opened.bytes, from.segment);
@@ -130,11 +130,14 @@ class SegmentJournalReader implements JournalReader {
         found = { ...from, offset: block.offset, sequence: block.head.firstSequence };
       }
     }
-    if (found === undefined) {
-      const later = this.laterSegment(from.segment);
-      const next = later === undefined ? undefined : this.segmentAt(later);
-      if (next === undefined) return undefined;
-      found = { ...from, segment: next.segment, offset: next.firstOffset, sequence: next.head.firstSequence };
+    for (let segment = from.segment; found === undefined; ) {
+      const later = this.laterSegment(segment);
+      if (later === undefined) return undefined;
+      const next = this.readableSegment(later);
+      if (next !== undefined) {
+        found = { ...from, segment: later, offset: next.firstOffset, sequence: next.head.firstSequence };
+      }
+      segment = later;
     }
     return { position: found, lostRecords: Math.max(0, found.sequence - from.sequence) };
   }
@@ -189,6 +192,16 @@ class SegmentJournalReader implements JournalReader {
     this.current?.bytes.close();
     this.current = opened;
     return opened;
+  }
+
+  /** The same for someone who looks past damage: a segment whose head is damaged counts as none. */
+  private readableSegment(segment: number): OpenSegment | undefined {
+    try {
+      return this.segmentAt(segment);
+    } catch (error) {
+      if (error instanceof TidemarkError && error.code === 'journal-damaged') return undefined;
+      throw error;
+    }
   }
 
   /** Whole blocks from `at` on: the synced ones, or, when there is none, those not yet synced. */

@@ -32,7 +32,7 @@ export function createHttpGet(reach: Reach): Network['httpGet'] {
           headers: { accept: '*/*', host: target.host, ...options.headers },
           ...(moved === undefined
             ? {}
-            : { host: moved.address, port: moved.port, ...(isSecure ? { servername: target.hostname } : {}) }),
+            : { hostname: moved.address, port: moved.port, ...(isSecure ? { servername: target.hostname } : {}) }),
         },
         (response) => {
           const chunks: Buffer[] = [];
