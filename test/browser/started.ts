@@ -1,6 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 
 const root = join(import.meta.dirname, '../..');
@@ -32,13 +33,13 @@ export async function until(what: string, patienceMs: number, holds: () => boole
 }
 
 /** Starts a program that serves the dashboard on the port in its arguments, and waits until it answers. */
-async function start(argumentsOf: (port: number) => string[]): Promise<Started> {
+async function start(argumentsOf: (port: number) => string[], folder = root): Promise<Started> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   let child: ChildProcess;
   let said = '';
   const begin = async (): Promise<void> => {
-    child = spawn(process.execPath, argumentsOf(port), { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+    child = spawn(process.execPath, argumentsOf(port), { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
     for (const stream of [child.stdout, child.stderr])
       stream?.on('data', (chunk: Buffer) => {
         said = (said + chunk.toString()).slice(-4_000);
@@ -68,6 +69,28 @@ async function start(argumentsOf: (port: number) => string[]): Promise<Started> 
 /** The program under test: a made-up market behind the real server. */
 export function startMarket(): Promise<Started> {
   return start((port) => [join(root, 'test/support/fake-engine.ts'), String(port)]);
+}
+
+export interface StartedDemo extends Started {
+  /** Kills the recorder alone; the demo starts it again, and what was missed is a gap until it is repaired. */
+  readonly killRecorder: () => void;
+  readonly clean: () => void;
+}
+
+/** The whole system against the simulated exchange, in a folder of its own. */
+export async function startDemo(): Promise<StartedDemo> {
+  const folder = mkdtempSync(join(tmpdir(), 'tidemark-demo-'));
+  const started = await start((port) => [join(root, 'src/cli/main.ts'), 'demo', '--port', String(port)], folder);
+  return {
+    ...started,
+    killRecorder: () => {
+      const lines = execFileSync('ps', ['-axo', 'pid=,command='], { encoding: 'utf8' }).split('\n');
+      const recorder = lines.find((line) => line.includes(folder) && / record$/.test(line.trim()));
+      if (recorder === undefined) throw new Error('the demo has no recorder');
+      process.kill(Number.parseInt(recorder.trim(), 10), 'SIGKILL');
+    },
+    clean: () => rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }),
+  };
 }
 
 /** Chromium of the machine, where there is one. */

@@ -23,7 +23,7 @@ const dayUs = 86_400e6;
 const quarterUs = 900e6;
 
 export interface DayFigures {
-  readonly spanUs: number;
+  readonly fromUs: number;
   readonly open: number;
   readonly high: string;
   readonly low: string;
@@ -32,7 +32,7 @@ export interface DayFigures {
   readonly missing: number;
 }
 
-function useDayFigures(instrument: string, connection: Connection): DayFigures | undefined {
+function useDayFigures(instrument: string, sinceUs: number | null, connection: Connection): DayFigures | undefined {
   const ready = connection.link.status !== undefined;
   const query = useQuery({
     queryKey: ['day', instrument],
@@ -46,7 +46,7 @@ function useDayFigures(instrument: string, connection: Connection): DayFigures |
       const first = filled[0];
       if (first === undefined) return null;
       return {
-        spanUs: nowUs - first.openedAtUs,
+        fromUs: first.openedAtUs,
         open: Number(first.open),
         high: filled.reduce((most, row) => (Number(row.high) > Number(most) ? row.high : most), first.high),
         low: filled.reduce((least, row) => (Number(row.low) < Number(least) ? row.low : least), first.low),
@@ -56,7 +56,9 @@ function useDayFigures(instrument: string, connection: Connection): DayFigures |
       };
     },
   });
-  return query.data ?? undefined;
+  if (query.data == null) return undefined;
+  const fromUs = Math.max(query.data.fromUs, sinceUs ?? 0);
+  return { ...query.data, fromUs };
 }
 
 function Figure({
@@ -171,14 +173,16 @@ export function SymbolHeader(properties: {
   const name = parseInstrument(instrument);
   const last = useStore(market.last);
   const book = useStore(market.book);
-  const day = useDayFigures(instrument, connection);
+  const day = useDayFigures(instrument, row?.firstCandleUs ?? null, connection);
   const decimals = decimalsOf(row?.tickSize ?? '0.01');
   const price = last?.price ?? row?.lastPrice ?? undefined;
   const bid = book?.bids[0]?.price;
   const ask = book?.asks[0]?.price;
   const change =
     day === undefined || price === undefined || day.open === 0 ? undefined : (Number(price) / day.open - 1) * 100;
-  const span = day === undefined || day.spanUs > dayUs - 2 * quarterUs ? '24 h' : spanText(day.spanUs);
+  const spanUs = day === undefined ? dayUs : serverNowUs(connection) - day.fromUs;
+  // Less than a day is here: the figures say of how much they are.
+  const span = spanUs > dayUs - 2 * quarterUs ? '24 h' : spanUs < 120e6 ? '1 min' : spanText(spanUs);
   const high =
     day === undefined ? undefined : price !== undefined && Number(price) > Number(day.high) ? price : day.high;
   const low = day === undefined ? undefined : price !== undefined && Number(price) < Number(day.low) ? price : day.low;

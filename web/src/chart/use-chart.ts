@@ -119,7 +119,7 @@ export function useChart(
     const held = heldInView(slots, from, to);
     const first = slots[Math.max(0, from)];
     const end = slots[Math.min(slots.length - 1, to)];
-    const rows = data.gapRows.filter((gap) => gap.instrument === instrument && gap.stream !== 'depth');
+    const rows = data.gapRows.filter((gap) => gap.instrument === instrument);
     let repairedBars = 0;
     for (let at = Math.max(0, from); at <= Math.min(slots.length - 1, to); at++)
       if (slots[at]!.row?.marks.includes('repaired')) repairedBars++;
@@ -239,7 +239,9 @@ export function useChart(
       }
       const kept = keep.current;
       const count = data.series.slots.length;
-      const width = Math.max(40, Math.min(kept?.bars ?? Math.max(60, container.current!.clientWidth / 9), 4_000));
+      // A young recording is drawn wide, so that its few bars can be read.
+      const roomy = Math.max(60, Math.min(container.current!.clientWidth / 9, count * 1.5));
+      const width = Math.max(40, Math.min(kept?.bars ?? roomy, 4_000));
       if (kept === undefined || kept.following) {
         const margin = Math.max(3, Math.round(width * 0.08));
         adapter.setViewport({ from: count + margin - width, to: count - 1 + margin });

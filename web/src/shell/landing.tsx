@@ -1,6 +1,6 @@
 import { Link, Navigate } from '@tanstack/react-router';
 import { useInstruments } from '../state/context.tsx';
-import { defaultInterval } from '../url/chart-url.ts';
+import { intervalForAge } from '../url/chart-url.ts';
 
 /** Goes to the first recorded symbol; says what to do when there is none. */
 export function Landing() {
@@ -11,7 +11,7 @@ export function Landing() {
       <Navigate
         to="/chart/$instrument"
         params={{ instrument: first.instrument }}
-        search={{ i: defaultInterval }}
+        search={{ i: intervalForAge(first.firstCandleUs === null ? 0 : Date.now() * 1000 - first.firstCandleUs) }}
         replace
       />
     );

@@ -36,6 +36,11 @@ const explanations: Record<string, string> = {
   HISTORICAL: 'Recorded data: the range does not touch now.',
 };
 
+/** An event cannot be received before it happened; a little less than nothing is the error of the measured offset. */
+function isPlausible(lagMs: number): boolean {
+  return lagMs > -5;
+}
+
 /** Second fact beside the word: why, or how fresh. */
 function Beside({ connection }: { connection: Connection }) {
   const { word, link, facts, nowMs } = connection;
@@ -66,7 +71,9 @@ function Beside({ connection }: { connection: Connection }) {
         last trade <b>{spanText((nowMs - facts.lastTradeSeenAtMs) * 1000)}</b> ago
       </span>
     );
-  if (status?.lagMs !== null && status?.lagMs !== undefined)
+  if (status?.lagMs != null && !isPlausible(status.lagMs.p50))
+    return <span className="dim">clock not synchronised</span>;
+  if (status?.lagMs != null)
     return (
       <span>
         lag <b className={word === 'LAGGING' ? 'caution' : ''}>{lagText(status.lagMs.p50)}</b>{' '}
@@ -136,7 +143,7 @@ export function StatusStrip() {
         <dl className="facts">
           <dt>Venue to server</dt>
           <dd>
-            {status?.lagMs == null
+            {status?.lagMs == null || !isPlausible(status.lagMs.p50)
               ? 'clock not synchronised'
               : `p50 ${lagText(status.lagMs.p50)}, p95 ${lagText(status.lagMs.p95)} (estimated)`}
           </dd>
@@ -201,7 +208,10 @@ export function StatusStrip() {
           </span>
         }
       >
-        <p>Stretches of missing ids of this symbol. A gap is closed by evidence only, and never drawn over.</p>
+        <p>
+          Stretches that are missing of any stream of this symbol. A gap is closed by evidence only, and never drawn
+          over.
+        </p>
         <dl className="facts">
           <dt>Open</dt>
           <dd>{facts.openGaps}</dd>

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { intervals } from '../../../src/protocol/api.ts';
-import { parseInstrument, ranges, readChartSearch, readRange, writeRange } from './chart-url.ts';
+import { intervalForAge, parseInstrument, ranges, readChartSearch, readRange, writeRange } from './chart-url.ts';
 
 test('every interval and range of an address is read back as it was written', () => {
   for (const interval of intervals) {
@@ -33,6 +33,13 @@ test('a range that cannot be read is left out with a notice, and unknown keys ar
   assert.equal(search.r, undefined);
   assert.equal(search['cmp'], 'ETHUSDT');
   assert.equal(notices.length, 1);
+});
+
+test('a recording that has just begun is shown in seconds, an old one in minutes', () => {
+  assert.equal(intervalForAge(20e6), '1s');
+  assert.equal(intervalForAge(1800e6), '5s');
+  assert.equal(intervalForAge(86400e6), '1m');
+  assert.equal(intervalForAge(undefined), '1m');
 });
 
 test('an instrument has three parts or is none', () => {

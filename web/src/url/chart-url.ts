@@ -51,6 +51,13 @@ export interface ChartSearch {
 
 export const defaultInterval: Interval = '1m';
 
+/** The interval that has enough bars to look at when recording began only `ageUs` ago. */
+export function intervalForAge(ageUs: number | undefined): Interval {
+  if (ageUs === undefined || ageUs >= 3 * 3600e6) return defaultInterval;
+  if (ageUs >= 3600e6) return '15s';
+  return ageUs >= 600e6 ? '5s' : '1s';
+}
+
 export function readChartSearch(search: Readonly<Record<string, unknown>>): {
   search: ChartSearch;
   notices: readonly string[];
