@@ -284,3 +284,24 @@ test('unknown fields, another field order and white space change nothing', () =>
   assert.equal(out.findings.length, 0);
   assert.equal(out.trades.columns.price[0], 8303429);
 });
+
+test('frames nested a million deep or megabytes long are findings', () => {
+  const deep = `${'['.repeat(1_000_000)}${']'.repeat(1_000_000)}`;
+  const good = encodeTrade('spot', trade);
+  const cases = [
+    deep,
+    `{"stream":"a@trade","data":${deep}}`,
+    good.replace('"BTCUSDT"', deep),
+    good.replace('"t":6720857582', `"t":${deep}`),
+    good.replace('"83034.29000000"', deep),
+    good.replace('83034.29000000', '1'.repeat(5_000_000)),
+    good.replace('6720857582', '9'.repeat(5_000_000)),
+    encodeCombined('x'.repeat(5_000_000), '{}'),
+  ];
+  for (const frame of cases) {
+    const out = decode('spot', frame);
+    assert.equal(out.findings.length, 1);
+    assert.ok(out.findings.columns.detail[0]!.length < 600);
+    assert.equal(out.trades.length, 0);
+  }
+});

@@ -16,9 +16,10 @@ type Fields = Record<string, unknown>;
  * its oracle. What cannot be read becomes one finding and no row.
  */
 export function decodeByParse(bytes: Uint8Array, start: number, end: number, out: Decoded): void {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('utf8');
+  let text = '';
   let frame: unknown;
   try {
+    text = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('utf8');
     frame = JSON.parse(text);
   } catch {
     // The parser's own words change with its version; findings are compared between runs.

@@ -71,7 +71,13 @@ function scaled(texts: readonly string[], scale: number, isSigned: boolean): num
 
 /** A value from the wire as it may stand in a finding. */
 export function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'nothing';
+  let text: string;
+  try {
+    text = JSON.stringify(value) ?? 'nothing';
+  } catch {
+    // Nested so deeply that it can be read but not written.
+    text = Array.isArray(value) ? 'a list' : 'an object';
+  }
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }
 
