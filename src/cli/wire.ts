@@ -19,6 +19,7 @@ import type { Logger } from '../ports/log.ts';
 import type { Source, VenueHosts } from '../ports/source.ts';
 import type { Warehouse } from '../ports/warehouse.ts';
 import type { World } from '../ports/world.ts';
+import type { Recorder } from '../recorder/index.ts';
 import { startRecorder } from '../recorder/index.ts';
 import type { RunningServer } from '../server/index.ts';
 import { startServer } from '../server/index.ts';
@@ -72,7 +73,13 @@ export interface Running {
   stop(): Promise<void>;
 }
 
-export async function runRecorder(config: Config, cwd: string, log: Logger): Promise<Running> {
+export interface RunningRecorder extends Running {
+  readonly recorder: Recorder;
+  /** Resolves when all received so far survives a power cut. */
+  sync(): Promise<void>;
+}
+
+export async function runRecorder(config: Config, cwd: string, log: Logger): Promise<RunningRecorder> {
   const layout = layoutOf(config.dataDir, cwd);
   const world = openWorld(config);
   let fail: (error: unknown) => void = () => {};
@@ -90,6 +97,8 @@ export async function runRecorder(config: Config, cwd: string, log: Logger): Pro
   });
   const recorder = startRecorder(world, { journal, planFile: layout.planFile, source: openSource(), log });
   return {
+    recorder,
+    sync: () => journal.sync(),
     done,
     stop: async () => {
       await recorder.stop();

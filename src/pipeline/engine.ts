@@ -103,8 +103,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     .run({
       afterBlock: async () => {
         if (!committer.isDue) return;
-        await follower.untilSynced();
-        await committer.commit(follower.positions);
+        if (await follower.untilSynced()) await committer.commit(follower.positions);
       },
       synced: () => hub.synced(),
     })
@@ -124,9 +123,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       end();
       follower.stop();
       await following;
-      if (failure === undefined && (await follower.isSynced())) {
-        await committer.commit(follower.positions);
-      }
+      if (failure === undefined && (await follower.settle())) await committer.commit(follower.positions);
       await committer.settled();
       await maintenance;
     },

@@ -3,6 +3,8 @@ import type { Derivation } from './derivation.ts';
 
 const blockBytes = 256 * 1024;
 const waitMs = 200;
+const syncWaitMs = 5;
+const settleWaits = 400;
 
 export interface FollowerHooks {
   /** After each block, before the next: commits may wait here for the disk. */
@@ -71,9 +73,22 @@ export class Follower {
     return true;
   }
 
-  /** Waits until all that was processed is synced. */
-  async untilSynced(): Promise<void> {
-    while (!this.#stopped && !(await this.isSynced())) await this.#waitForMore(false);
+  /** Waits until all that was processed is synced; false when it was stopped meanwhile and that may not be so. */
+  async untilSynced(): Promise<boolean> {
+    while (!(await this.isSynced())) {
+      if (this.#stopped) return false;
+      await this.#waitForMore(false);
+    }
+    return true;
+  }
+
+  /** The same after `stop`, for as long as a living writer can need; false when the disk did not follow. */
+  async settle(): Promise<boolean> {
+    for (let wait = 0; wait < settleWaits; wait++) {
+      if (await this.isSynced()) return true;
+      await this.#waitForMore(false);
+    }
+    return false;
   }
 
   stop(): void {
@@ -97,7 +112,7 @@ export class Follower {
     const waits = this.#readers.map((reader) => {
       let wait = this.#waits.get(reader);
       if (wait === undefined) {
-        wait = reader.wait(isSynced ? waitMs : 5).finally(() => this.#waits.delete(reader));
+        wait = reader.wait(isSynced ? waitMs : syncWaitMs).finally(() => this.#waits.delete(reader));
         this.#waits.set(reader, wait);
       }
       return wait;
