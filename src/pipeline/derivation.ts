@@ -24,6 +24,7 @@ import { InstrumentState } from './instrument-state.ts';
 import { LagWindow } from './lag-window.ts';
 import { Pending } from './pending.ts';
 import { SessionTable } from './session-table.ts';
+import { compare, venueCandle } from './venue-check.ts';
 
 /** Each book goes into `book_snapshots` at least this often, instruments staggered. */
 const snapshotPeriodUs = 10 * minuteUs;
@@ -129,7 +130,10 @@ export class Derivation {
       context.market = session.market;
       context.origin = 'frame';
       this.source.decodeFrame(record.bytes, record.start, record.end, decoded);
-      if (decoded.trades.length + decoded.depth.levelCount + decoded.bookTickers.length > rowsPerStep) this.#derive();
+      // Findings about a venue's candle name its record, so its rows are derived before the next record.
+      if (decoded.venueCandles.length > 0) this.#derive();
+      else if (decoded.trades.length + decoded.depth.levelCount + decoded.bookTickers.length > rowsPerStep)
+        this.#derive();
       return;
     }
     this.#derive();
@@ -183,6 +187,7 @@ export class Derivation {
   #pulse(pulse: PulseRecord): void {
     this.lastPulseAtUs = Math.max(this.lastPulseAtUs, pulse.wallUs);
     if (pulse.venueUs !== null && pulse.venueUs > this.venueNowUs) this.venueNowUs = pulse.venueUs;
+    for (const state of this.#byInstrument) if (state !== undefined) this.#checkVenueCandles(state);
     this.live?.pulsed();
   }
 
@@ -399,7 +404,8 @@ export class Derivation {
       if (held === 'duplicate') continue;
       this.pending.addDepth(depth, event);
       state.book.apply(depth, event, this.slots);
-      for (const finding of state.book.takeFindings()) {
+      // One a step: the record that showed it is its key.
+      for (const finding of state.book.takeFindings().slice(0, 1)) {
         this.#decoded.addFinding(finding.code, 'depth', finding.detail, depth.slot[event]!);
       }
     }
@@ -468,7 +474,24 @@ export class Derivation {
       this.#changedStates.add(state);
       if (!isNew) continue;
       this.pending.venueCandles.appendRows(rows, row, row + 1);
+      const theirs = venueCandle(rows, row, this.slots.get(rows.slot[row]!), this.#decoded.record);
+      if (theirs !== undefined && state.planned.has('trade')) state.unchecked.push(theirs);
     }
+  }
+
+  /** Compares the venue's candles with ours once ours are proven. */
+  #checkVenueCandles(state: InstrumentState): void {
+    if (state.unchecked.length === 0) return;
+    state.unchecked = state.unchecked.filter((theirs) => {
+      const verdict = compare(state, theirs, this.venueNowUs);
+      if (verdict.kind === 'not-yet') return true;
+      if (verdict.kind === 'equal') state.equalCandles++;
+      if (verdict.kind === 'differs') {
+        this.findingCount++;
+        this.pending.addFinding(this.currentSlot(state).index, 'candle-mismatch', 'kline', verdict.detail, theirs);
+      }
+      return false;
+    });
   }
 
   /** Tells followers what the last rows changed and notes gaps and candles for the next commit. */

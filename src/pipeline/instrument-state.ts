@@ -15,6 +15,7 @@ import type { KlineLedgerJson } from '../ledger/kline-ledger.ts';
 import { KlineLedger } from '../ledger/kline-ledger.ts';
 import type { WatchLedgerJson } from '../ledger/watch.ts';
 import { WatchLedger } from '../ledger/watch.ts';
+import type { VenueCandle } from './venue-check.ts';
 
 /** Everything the engine knows of one instrument. Ledgers of streams that are not planned stay empty. */
 export class InstrumentState {
@@ -40,6 +41,9 @@ export class InstrumentState {
 
   lastBookTickerId = -1;
   lastTickerAtUs = 0;
+  /** Candles of the venue that wait until ours are proven, and how many were equal so far. */
+  unchecked: VenueCandle[] = [];
+  equalCandles = 0;
   /** Oldest trade time since followers were last told; Infinity when nothing changed. */
   changedFromUs = Number.POSITIVE_INFINITY;
 
@@ -120,6 +124,8 @@ export class InstrumentState {
       nextSnapshotAtUs: orNull(this.nextSnapshotAtUs),
       lastBookTickerId: this.lastBookTickerId,
       lastTickerAtUs: this.lastTickerAtUs,
+      unchecked: this.unchecked,
+      equalCandles: this.equalCandles,
     };
   }
 
@@ -140,6 +146,8 @@ export class InstrumentState {
     this.nextSnapshotAtUs = json.nextSnapshotAtUs ?? Number.NEGATIVE_INFINITY;
     this.lastBookTickerId = json.lastBookTickerId;
     this.lastTickerAtUs = json.lastTickerAtUs;
+    this.unchecked = [...json.unchecked];
+    this.equalCandles = json.equalCandles;
   }
 }
 
@@ -161,6 +169,8 @@ export interface InstrumentJson {
   readonly nextSnapshotAtUs: number | null;
   readonly lastBookTickerId: number;
   readonly lastTickerAtUs: number;
+  readonly unchecked: readonly VenueCandle[];
+  readonly equalCandles: number;
 }
 
 /** JSON has no NaN and no infinity. */

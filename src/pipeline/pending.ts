@@ -85,4 +85,21 @@ export class Pending {
     columns.tick_size[row] = parseScaled(fact.tickSize, slot.priceScale) ?? Number.NaN;
     columns.step_size[row] = parseScaled(fact.stepSize, slot.quantityScale) ?? Number.NaN;
   }
+
+  addFinding(
+    slot: number,
+    code: string,
+    stream: string,
+    detail: string,
+    record: { writer: string; sequence: number; receivedAtUs: number },
+  ): void {
+    const row = this.findings.add(slot);
+    const columns = this.findings.columns;
+    columns.found_at[row] = record.receivedAtUs;
+    columns.writer[row] = record.writer;
+    columns.sequence[row] = record.sequence;
+    columns.code[row] = code;
+    columns.stream[row] = stream;
+    columns.detail[row] = detail;
+  }
 }
