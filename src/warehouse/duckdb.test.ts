@@ -211,6 +211,11 @@ test('a query past its time is ended', async () => {
   assert.deepEqual((await ask('SELECT 1')).rows, [['1']]);
 });
 
+test('a query that does not listen to the interrupt is killed', async () => {
+  const deaf = "SELECT length(repeat('x', 2000000000))";
+  await assert.rejects(ask(deaf, { timeoutMs: 100, memoryMb: 3000 }), { code: 'sql-timeout' });
+});
+
 test('a query that needs more memory than it may have fails alone', async () => {
   const greedy = 'SELECT len(list(i)) FROM range(200000000) r(i)';
   await assert.rejects(ask(greedy, { memoryMb: 64, timeoutMs: 60_000 }), { code: 'sql-failed' });

@@ -90,10 +90,9 @@ function ask(request: QueryRequest): Promise<QueryReply> {
       outcome();
     };
     const { limits } = request;
-    const deadline = setTimeout(
-      () => settle(() => reject(failed('sql-timeout', `it took longer than ${limits.timeoutMs} ms and was ended`))),
-      startMs + limits.timeoutMs + graceMs,
-    );
+    const late = () =>
+      settle(() => reject(failed('sql-timeout', `it took longer than ${limits.timeoutMs} ms and was ended`)));
+    let deadline = setTimeout(late, startMs + limits.timeoutMs + graceMs);
     const memoryCheck = setInterval(() => {
       if (residentMb(child) > limits.memoryMb + baseMemoryMb) {
         settle(() => reject(failed('sql-failed', `it needs more than ${limits.memoryMb} MB of memory`)));
@@ -103,6 +102,11 @@ function ask(request: QueryRequest): Promise<QueryReply> {
     let answerBytes = 0;
     let complaint = '';
     child.stdout.on('data', (chunk: Buffer) => {
+      if (answerBytes === 0) {
+        // Its first word is that it begins: the start no longer counts.
+        clearTimeout(deadline);
+        deadline = setTimeout(late, limits.timeoutMs + graceMs);
+      }
       answer.push(chunk);
       answerBytes += chunk.byteLength;
       if (answerBytes > 4 * request.maxResultBytes + 1024 * 1024) {

@@ -24,6 +24,8 @@ async function answer(request: QueryRequest): Promise<QueryReply> {
   let isLate = false;
   try {
     const connection = await openLocked(request);
+    // An empty line says that the query begins.
+    process.stdout.write('\n');
     const timer = setTimeout(() => {
       isLate = true;
       connection.interrupt();
