@@ -4,7 +4,8 @@ import type { World } from '../ports/world.ts';
 import { blockHeadBytes, readBlockHead, readU64, recordHeadBytes } from './format.ts';
 import type { JournalHost, JournalNews, Listener } from './host.ts';
 import { nodeJournalHost } from './node-host.ts';
-import { openSegmentBytes, type SegmentBytes } from './segment-bytes.ts';
+import { openSegmentBytes } from './open-segment.ts';
+import type { SegmentBytes } from './segment-bytes.ts';
 import { listSegments, segmentPath } from './segment-name.ts';
 import { readSegmentHead, SegmentWalk, type WalkedBlock } from './segment-walk.ts';
 

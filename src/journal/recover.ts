@@ -1,6 +1,6 @@
 import { TidemarkError } from '../domain/error.ts';
 import type { Files } from '../ports/world.ts';
-import { openSegmentBytes } from './segment-bytes.ts';
+import { openSegmentBytes } from './open-segment.ts';
 import { listSegments, segmentPath } from './segment-name.ts';
 import { readSegmentHead, SegmentWalk } from './segment-walk.ts';
 

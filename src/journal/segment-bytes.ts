@@ -1,7 +1,3 @@
-import type { Files } from '../ports/world.ts';
-import { openCompressed } from './compressed-segment.ts';
-import { compressedSegmentPath, segmentPath } from './segment-name.ts';
-
 /** The uncompressed bytes of a segment, however they are kept. */
 export interface SegmentBytes {
   /** Grows while a writer is at it. */
@@ -11,40 +7,4 @@ export interface SegmentBytes {
   /** Makes what was written so far durable, whoever wrote it. */
   sync(): Promise<void>;
   close(): void;
-}
-
-/** Undefined while there is no such segment. */
-export function openSegmentBytes(files: Files, folder: string, segment: number): SegmentBytes | undefined {
-  const plain = segmentPath(folder, segment);
-  const compressed = compressedSegmentPath(folder, segment);
-  // Compressing replaces the one by the other; look twice so that neither moment is missed.
-  for (let look = 0; look < 2; look += 1) {
-    if (files.exists(plain)) {
-      try {
-        return openPlain(files, plain);
-      } catch (cause) {
-        if ((cause as { code?: string }).code !== 'ENOENT') throw cause;
-      }
-    }
-    if (files.exists(compressed)) return openCompressed(files, compressed);
-  }
-  return undefined;
-}
-
-function openPlain(files: Files, path: string): SegmentBytes {
-  const file = files.open(path, 'read');
-  return {
-    size: () => file.size(),
-    readAt(into, offset) {
-      let filled = 0;
-      while (filled < into.length) {
-        const count = file.readAt(into.subarray(filled), offset + filled);
-        if (count === 0) break;
-        filled += count;
-      }
-      return filled;
-    },
-    sync: () => file.sync(),
-    close: () => file.close(),
-  };
 }

@@ -170,7 +170,8 @@ export function startRecorder(world: World, options: RecorderOptions): Recorder 
   return {
     async stop() {
       halt('the recorder stopped');
-      await journal.sync();
+      // A failed journal has told its owner already.
+      await journal.sync().catch(() => {});
     },
     sessions: () =>
       allSessions().map((session) => ({
