@@ -101,6 +101,7 @@ class RunningHarbour implements Harbour, Doors {
       this.#player = new ReplayPlayer(venue, mode, world.clock, {
         isHeard: (stream) => this.#channels.isHeard(stream),
         isCongested: () => this.#isCongested(),
+        isBuffering: () => this.#isBuffering(),
         cut: () => this.dropConnections({ abrupt: true }),
       });
     }

@@ -57,10 +57,13 @@ const touchUnits = new QuantileTable([
 ]);
 
 /** Two exponential kernels make the arrivals come in bursts of milliseconds within swells of seconds (Hawkes). */
-const fastDecay = 60;
-const slowDecay = 0.2;
-const fastBranching = 0.5;
-const slowBranching = 0.3;
+const fastDecay = 40;
+const slowDecay = 0.35;
+const fastBranching = 0.6;
+const slowBranching = 0.25;
+
+/** How fast the crowd calms down. */
+const stirUs = 350_000;
 
 /** Called after each step that did something: the taker's fills, if any, all of one side. */
 export type AfterStep = (atUs: number, takerIsBuyer: boolean, fills: Fills) => void;
@@ -95,6 +98,8 @@ export class OrderFlow {
   #runSide = true;
   #runLeft = 0;
   #touchTarget = [0, 0];
+  /** How much busier than usual the crowd is, in acts a second. */
+  #stir = 0;
 
   constructor(seed: SeededRandom, book: OrderBook, spec: FlowSpec, startAtUs: number, after: AfterStep) {
     this.#book = book;
@@ -125,7 +130,9 @@ export class OrderFlow {
     } else if (exactAtUs === this.#activityAtUs) {
       this.#act();
       this.#after(atUs, true, this.#noFills());
-      this.#activityAtUs = exactAtUs + this.#crowd.exponential(1e6 / this.#spec.activityRate);
+      const waitUs = this.#crowd.exponential(1e6 / (this.#spec.activityRate + this.#stir));
+      this.#stir *= Math.exp(-waitUs / stirUs);
+      this.#activityAtUs = exactAtUs + waitUs;
     } else if (exactAtUs === this.#moveAtUs) {
       this.#move(atUs);
       const rate = this.#spec.moveRate * Math.exp(0.8 * this.#swell);
@@ -200,7 +207,7 @@ export class OrderFlow {
 
   #watchSpread(atUs: number): void {
     if (this.#repairAtUs === Number.POSITIVE_INFINITY && this.#book.bestAsk - this.#book.bestBid > 1) {
-      this.#repairAtUs = atUs + 200 + this.#crowd.exponential(this.#crowd.chance(0.7) ? 3_000 : 60_000);
+      this.#repairAtUs = atUs + 200 + this.#crowd.exponential(this.#crowd.chance(0.6) ? 3_000 : 70_000);
     }
   }
 
@@ -221,13 +228,20 @@ export class OrderFlow {
       return;
     }
     if (worth - bid > ask - worth) {
-      this.#place(true, ask - 1, touchUnits);
+      this.#placeTouch(true, ask - 1);
       this.#worth = Math.max(this.#worth, ask - 1);
     } else {
-      this.#place(false, bid + 1, touchUnits);
+      this.#placeTouch(false, bid + 1);
       this.#worth = Math.min(this.#worth, bid + 1);
     }
     this.#newTouchTargets();
+  }
+
+  /** A new best price: some small orders are quickest, then the quantity that stands there. */
+  #placeTouch(isBid: boolean, tick: number): void {
+    const small = Math.min(12, Math.floor(this.#crowd.pareto(1)));
+    for (let i = 0; i < small; i++) this.#place(isBid, tick, levelUnits);
+    if (this.#crowd.chance(0.85)) this.#place(isBid, tick, touchUnits);
   }
 
   #newTouchTargets(): void {
@@ -244,7 +258,7 @@ export class OrderFlow {
       if (random.chance(0.01)) this.#newTouchTargets();
       const best = isBid ? book.bestBid : book.bestAsk;
       if (book.lotsAtBest(isBid) < this.#touchTarget[isBid ? 0 : 1]!) {
-        this.#place(isBid, best, random.chance(0.75) ? levelUnits : touchUnits);
+        this.#place(isBid, best, random.chance(0.9) ? levelUnits : touchUnits);
       } else {
         const order = book.lastAtBest(isBid);
         if (order >= 0 && !this.#isLast(isBid)) book.cancel(order);
@@ -273,8 +287,8 @@ export class OrderFlow {
     const best = isBid ? this.#book.bestBid : this.#book.bestAsk;
     const bp = random.chance(spec.farShare)
       ? spec.nearBp * Math.min(60, random.pareto(0.9))
-      : random.chance(0.08)
-        ? random.exponential(spec.nearBp / 12)
+      : random.chance(0.03)
+        ? random.exponential(spec.nearBp / 25)
         : random.exponential(spec.nearBp);
     const away = Math.ceil((best * bp) / 10_000);
     const tick = isBid ? best - away : best + away;
@@ -286,7 +300,7 @@ export class OrderFlow {
     const random = this.#moves;
     const spec = this.#spec;
     const book = this.#book;
-    this.#swell += -0.02 * this.#swell + 0.12 * random.normal();
+    this.#swell += -0.04 * this.#swell + 0.14 * random.normal();
     this.#trend += -0.1 * this.#trend + 0.12 * random.normal();
     const heavy = Math.min(12, random.pareto(1.9));
     const bp = spec.moveBp * Math.exp(0.5 * this.#swell) * heavy * (random.normal() * 0.8 + this.#trend);
@@ -313,11 +327,11 @@ export class OrderFlow {
     else if (!isUp && book.bestBid >= to) this.#pull(true, to, 1);
     this.#keepBothSides();
     // The new touch on the side that the price left, then the crowd closes up.
-    if (isUp && book.bestBid < to && book.bestAsk > to) this.#place(true, to, touchUnits);
-    else if (!isUp && book.bestAsk > to && book.bestBid < to) this.#place(false, to, touchUnits);
+    if (isUp && book.bestBid < to && book.bestAsk > to) this.#placeTouch(true, to);
+    else if (!isUp && book.bestAsk > to && book.bestBid < to) this.#placeTouch(false, to);
     this.#newTouchTargets();
-    const echo = Math.min(300, Math.floor(8 * random.pareto(1.1)));
-    for (let i = 0; i < echo; i++) this.#act();
+    // The crowd answers for some tenths of a second.
+    this.#stir = Math.min(4000, this.#stir + 350 * random.pareto(1.2));
     this.#after(atUs, true, this.#noFills());
     // A move draws takers.
     this.#slow += slowDecay * slowBranching * Math.min(20, heavy * 2);

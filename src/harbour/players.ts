@@ -6,6 +6,7 @@ import type { ReplayVenue } from './replay-venue.ts';
 /** At most so long at a time, so that sockets and requests get their turn. */
 const chunkUs = 20_000;
 const stepsBetweenLooks = 64;
+const settleUs = 100_000;
 
 /** Moves a matching venue on, at its speed. */
 export class MatchingPlayer {
@@ -51,8 +52,9 @@ export class ReplayPlayer {
   readonly #venue: ReplayVenue;
   readonly #mode: ReplayMode;
   readonly #clock: Clock;
-  readonly #sockets: { isHeard(stream: string): boolean; isCongested(): boolean; cut(): void };
+  readonly #sockets: { isHeard(stream: string): boolean; isCongested(): boolean; isBuffering(): boolean; cut(): void };
   #startedAtUs: number | undefined;
+  #cutAtUs: number | undefined;
   readonly #speed: number;
   #cuts: { afterFrames: number; lostFrames: number }[];
   /** Streams to wait for before going on. */
@@ -62,7 +64,7 @@ export class ReplayPlayer {
     venue: ReplayVenue,
     mode: ReplayMode,
     clock: Clock,
-    sockets: { isHeard(stream: string): boolean; isCongested(): boolean; cut(): void },
+    sockets: { isHeard(stream: string): boolean; isCongested(): boolean; isBuffering(): boolean; cut(): void },
   ) {
     this.#venue = venue;
     this.#mode = mode;
@@ -104,6 +106,10 @@ export class ReplayPlayer {
       if (nextAtUs === undefined || nextAtUs > dueUs) return;
       const cut = this.#cuts[0];
       if (cut !== undefined && this.#venue.position >= cut.afterFrames) {
+        // A reset throws away what the other side has not read: what was sent before it shall have arrived.
+        this.#cutAtUs ??= nowUs + settleUs;
+        if (nowUs < this.#cutAtUs || this.#sockets.isBuffering()) return;
+        this.#cutAtUs = undefined;
         this.#cuts.shift();
         this.#lose(cut.lostFrames);
         return;
