@@ -78,12 +78,20 @@ test('a recorder that dies leaves a gap that is shown, repaired and marked', asy
   if (wantsPictures) await new Promise((resolve) => setTimeout(resolve, 60_000));
   const page = await open('/chart/binance:spot:BTCUSDT?i=1s');
   await picture(page, 'demo-dark');
-  demo.killRecorder();
+  // Killed again whenever it comes back for a while, so that trades are surely missed.
+  for (let kill = 0; kill < 12; kill++) {
+    demo.killRecorder();
+    await page.waitForTimeout(250);
+  }
   let drawn = 0;
   const isRepaired = async (): Promise<boolean> => {
     if (drawn === 0 && (await page.locator('.gap-label').count()) > 0) {
-      drawn = await page.locator('.gap-label').count();
-      await picture(page, 'demo-gap');
+      drawn++;
+      if (wantsPictures) {
+        demo.holdEngine(true);
+        await picture(page, 'demo-gap');
+        demo.holdEngine(false);
+      }
     }
     const answer = await fetch(`${demo.url}/api/v1/gaps?instrument=binance:spot:BTCUSDT`);
     const gaps = (await answer.json()) as GapRow[];

@@ -74,6 +74,8 @@ export function startMarket(): Promise<Started> {
 export interface StartedDemo extends Started {
   /** Kills the recorder alone; the demo starts it again, and what was missed is a gap until it is repaired. */
   readonly killRecorder: () => void;
+  /** Stops the engine in its tracks, so that what is on the screen stays there, and lets it go on. */
+  readonly holdEngine: (held: boolean) => void;
   readonly clean: () => void;
 }
 
@@ -81,14 +83,15 @@ export interface StartedDemo extends Started {
 export async function startDemo(): Promise<StartedDemo> {
   const folder = mkdtempSync(join(tmpdir(), 'tidemark-demo-'));
   const started = await start((port) => [join(root, 'src/cli/main.ts'), 'demo', '--port', String(port)], folder);
+  const signal = (command: RegExp, name: NodeJS.Signals): void => {
+    const lines = execFileSync('ps', ['-axo', 'pid=,command='], { encoding: 'utf8' }).split('\n');
+    const line = lines.find((text) => text.includes(folder) && command.test(text.trim()));
+    if (line !== undefined) process.kill(Number.parseInt(line.trim(), 10), name);
+  };
   return {
     ...started,
-    killRecorder: () => {
-      const lines = execFileSync('ps', ['-axo', 'pid=,command='], { encoding: 'utf8' }).split('\n');
-      const recorder = lines.find((line) => line.includes(folder) && / record$/.test(line.trim()));
-      if (recorder === undefined) throw new Error('the demo has no recorder');
-      process.kill(Number.parseInt(recorder.trim(), 10), 'SIGKILL');
-    },
+    killRecorder: () => signal(/ record$/, 'SIGKILL'),
+    holdEngine: (held) => signal(/ serve( |$)/, held ? 'SIGSTOP' : 'SIGCONT'),
     clean: () => rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }),
   };
 }

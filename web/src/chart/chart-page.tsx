@@ -1,6 +1,6 @@
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router';
-import { type KeyboardEvent, useCallback, useEffect, useMemo, useRef, useState } from 'react';
-import type { Interval } from '../../../src/protocol/api.ts';
+import { type KeyboardEvent, memo, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import type { DataKind, Interval } from '../../../src/protocol/api.ts';
 import { BookPanel } from '../book/book-panel.tsx';
 import { DepthChart } from '../book/depth-chart.tsx';
 import { isCold } from '../live/connection-word.ts';
@@ -30,6 +30,13 @@ import { isEmpty } from './slots.ts';
 import { SymbolHeader } from './symbol-header.tsx';
 import { RangeBar, Toolbar } from './toolbar.tsx';
 import { serverNowUs, useChart } from './use-chart.ts';
+
+// What did not change is not rendered again when the strip's second ticks.
+const Book = memo(BookPanel);
+const Depth = memo(DepthChart);
+const Tape = memo(TapePanel);
+const Overview = memo(Navigator);
+const Ranges = memo(RangeBar);
 
 const announceEveryMs = 1_000;
 
@@ -63,7 +70,6 @@ function Workspace({ market, instrument, search }: { market: Market; instrument:
   const [notice, setNotice] = useState<string>();
   const [spoken, setSpoken] = useState('');
   const spokenAt = useRef(0);
-  const last = useStore(market.last);
   const cold = isCold(connection.word);
   const simulated = connection.link.dataKind === 'simulated' || connection.link.dataKind === 'replay';
   const kind = connection.link.dataKind;
@@ -74,14 +80,14 @@ function Workspace({ market, instrument, search }: { market: Market; instrument:
     setNotice(notices[0]);
   }, []);
 
+  useTitle(market, symbol, interval, kind, decimalsOf(row?.tickSize ?? '0.01'));
+  const applied = useRef(range);
   useEffect(() => {
-    const price =
-      last === undefined
-        ? ''
-        : ` ${last.direction === 'down' ? '▼' : '▲'} ${figureText(last.price, decimalsOf(row?.tickSize ?? '0.01'))}`;
-    const word = kind === 'simulated' ? 'SIMULATED · ' : kind === 'replay' ? 'REPLAY · ' : '';
-    document.title = `${word}${symbol}${price} ${interval} · Tidemark`;
-  }, [last, kind, symbol, interval, row]);
+    // Back and forward change the range in the address without a button.
+    if (range === applied.current) return;
+    applied.current = range;
+    if (range !== undefined) handle.showRange(range);
+  }, [range, handle]);
 
   useEffect(() => {
     const observer = new ResizeObserver(([entry]) => setWidth(entry?.contentRect.width ?? 800));
@@ -98,6 +104,7 @@ function Workspace({ market, instrument, search }: { market: Market; instrument:
   );
   const toRange = useCallback(
     (next: Range) => {
+      applied.current = next;
       handle.showRange(next);
       void navigate({ search: (held) => ({ ...held, r: writeRange(next) }) as never });
     },
@@ -264,17 +271,39 @@ function Workspace({ market, instrument, search }: { market: Market; instrument:
         <div className="visually-hidden" aria-live="polite">
           {spoken}
         </div>
-        <RangeBar handle={handle} interval={interval} range={range} cold={cold} onRange={toRange} />
-        <Navigator handle={handle} unreal={simulated} />
+        <Ranges handle={handle} interval={interval} range={range} cold={cold} onRange={toRange} />
+        <Overview handle={handle} unreal={simulated} />
       </section>
       <aside className="dock" aria-label="Book and tape" data-inspecting={inspected !== undefined}>
-        <BookPanel market={market} row={row} cold={cold} simulated={simulated} />
-        <DepthChart market={market} baseAsset={row?.baseAsset ?? ''} />
-        <TapePanel market={market} row={row} cold={cold} simulated={simulated} />
+        <Book market={market} row={row} cold={cold} simulated={simulated} />
+        <Depth market={market} baseAsset={row?.baseAsset ?? ''} />
+        <Tape market={market} row={row} cold={cold} simulated={simulated} />
         {provenance}
       </aside>
     </main>
   );
+}
+
+/** Symbol and price in the title of the page, twice a second; SIMULATED and REPLAY always come first. */
+function useTitle(
+  market: Market,
+  symbol: string,
+  interval: Interval,
+  kind: DataKind | undefined,
+  decimals: number,
+): void {
+  useEffect(() => {
+    const write = (): void => {
+      const last = market.last.current;
+      const price =
+        last === undefined ? '' : ` ${last.direction === 'down' ? '▼' : '▲'} ${figureText(last.price, decimals)}`;
+      const word = kind === 'simulated' ? 'SIMULATED · ' : kind === 'replay' ? 'REPLAY · ' : '';
+      document.title = `${word}${symbol}${price} ${interval} · Tidemark`;
+    };
+    write();
+    const timer = setInterval(write, 500);
+    return () => clearInterval(timer);
+  }, [market, symbol, interval, kind, decimals]);
 }
 
 function StartOfHistory({ handle }: { handle: ReturnType<typeof useChart> }) {

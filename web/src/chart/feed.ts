@@ -75,10 +75,15 @@ export class CandleFeed {
       const answer = await this.#source.candles({ limit: Math.min(pageBars, bars) }, this.#abort.signal);
       if (this.#abort.signal.aborted) return;
       this.#take(answer);
+      const before = this.series.slots;
       this.series.replaceAll(answer.candles);
       this.series.apply(this.#waitingRows);
       this.#waitingRows = [];
-      this.#chart.setBars(this.series.slots, 0);
+      // What was in view stays there by its time, when it is still among the bars.
+      const last = before.at(-1);
+      const now = last === undefined ? -1 : this.series.indexOf(last.openUs);
+      this.#chart.setBars(this.series.slots, now < 0 ? 0 : now - (before.length - 1));
+      if (last !== undefined && now < 0) this.#chart.followLive();
       this.#change({
         phase: this.series.slots.length === 0 ? 'empty' : 'ready',
         startReached: answer.previousUs === null,

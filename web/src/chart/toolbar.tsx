@@ -95,6 +95,10 @@ export function RangeBar(properties: {
     first === undefined || last === undefined || viewport === undefined
       ? 0
       : Math.max(0, Math.min(slots.length - 1, Math.floor(viewport.to)) - Math.max(0, Math.ceil(viewport.from)) + 1);
+  /** Whether the view still is that range, and has not been moved since. */
+  const isShown = (barsOf: number | undefined): boolean =>
+    barsOf === undefined ||
+    (facts.following && Math.abs(bars - Math.min(barsOf, slots.length)) <= Math.max(3, barsOf * 0.06));
   return (
     <div className="range">
       {ranges.map((choice) => {
@@ -106,7 +110,7 @@ export function RangeBar(properties: {
             key={choice}
             type="button"
             className="button figure"
-            aria-pressed={choice === range}
+            aria-pressed={choice === range && isShown(barsOf)}
             disabled={!fits}
             title={fits ? undefined : 'does not fit this interval'}
             onClick={() => onRange(choice)}

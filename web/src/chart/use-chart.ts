@@ -1,4 +1,4 @@
-import { type RefObject, useCallback, useEffect, useRef, useState } from 'react';
+import { type RefObject, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import type { InstrumentRow, Interval } from '../../../src/protocol/api.ts';
 import { nextOpenTimeUs } from '../../../src/protocol/figures.ts';
 import { channelKey } from '../../../src/protocol/live.ts';
@@ -260,7 +260,7 @@ export function useChart(
     const ends = [
       live.follow(channelKey({ kind: 'candles', instrument, interval }), {
         delta: (delta) => data.apply(delta.candles ?? []),
-        refetch: () => void data.refetchTail(),
+        refetch: (reason) => void (reason === 'server-restarted' ? data.load() : data.refetchTail()),
       }),
       live.follow(channelKey({ kind: 'gaps', instrument }), {
         delta: (delta) => data.applyGaps(delta.gaps ?? [], delta.coverage),
@@ -348,5 +348,8 @@ export function useChart(
   }, []);
   const retry = useCallback(() => void feed.current?.load(), []);
 
-  return { facts, feedState, chart, feed, moveCursor, showRange, goLive, fit, retry };
+  return useMemo(
+    () => ({ facts, feedState, chart, feed, moveCursor, showRange, goLive, fit, retry }),
+    [facts, feedState, moveCursor, showRange, goLive, fit, retry],
+  );
 }

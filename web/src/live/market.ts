@@ -43,13 +43,20 @@ export class Market {
     this.#ends.push(
       client.follow(channelKey({ kind: 'trades', instrument }), {
         delta: (delta) => this.#addTrades(delta.trades ?? [], delta.skippedTrades ?? 0, true),
-        refetch: () => void this.#fetchTrades(),
+        refetch: (reason) => {
+          // Another life of the server may tell another story: a made-up market begins anew.
+          if (reason === 'server-restarted') this.tape.set(emptyTape);
+          void this.#fetchTrades();
+        },
       }),
       client.follow(channelKey({ kind: 'book', instrument }), {
         delta: (delta) => {
           if (delta.book !== undefined) this.book.set(delta.book);
         },
-        refetch: () => void this.#fetchBook(),
+        refetch: (reason) => {
+          if (reason === 'server-restarted') this.book.set(undefined);
+          void this.#fetchBook();
+        },
       }),
     );
     void this.#fetchTrades();

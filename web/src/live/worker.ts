@@ -71,7 +71,10 @@ function ping(): void {
 function handle(message: ServerMessage): void {
   switch (message.type) {
     case 'hello':
-      if (serverEpoch !== undefined && serverEpoch !== message.serverEpoch) lastSequence.clear();
+      if (serverEpoch !== undefined && serverEpoch !== message.serverEpoch) {
+        lastSequence.clear();
+        for (const channel of wanted) post({ kind: 'refetch', channel, reason: 'server-restarted' });
+      }
       serverEpoch = message.serverEpoch;
       post({ kind: 'hello', version: message.version, dataKind: message.dataKind });
       subscribe([...wanted]);
