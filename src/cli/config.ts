@@ -45,6 +45,7 @@ export const configSchema = z.strictObject({
     .strictObject({
       commitSeconds: z.number().min(1).max(60).default(20),
       maxPendingRows: z.int().min(1000).default(500_000),
+      maintenanceSeconds: z.number().min(1).max(3600).default(30),
     })
     .prefault({}),
   /** Where the venue is reached; the default is the venue itself. */
@@ -53,6 +54,10 @@ export const configSchema = z.strictObject({
       streams: marketHosts.optional(),
       rest: marketHosts.optional(),
       certificateAuthority: z.string().optional(),
+      /** Host names that stand for another address, TLS name checks unchanged: a relay, a harbour behind the real names. */
+      resolve: z
+        .record(z.string(), z.string().regex(/^[^:]+:\d{1,5}$/, 'it must be an address and a port'))
+        .default({}),
     })
     .prefault({}),
   log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') }).prefault({}),

@@ -38,8 +38,30 @@ export function openSource(): Source {
 }
 
 export function openWorld(config: Config): World {
-  const file = config.venue.certificateAuthority;
-  return createNodeWorld(file === undefined ? {} : { certificateAuthority: readFileSync(file) });
+  const { certificateAuthority, resolve } = config.venue;
+  return createNodeWorld({
+    ...(certificateAuthority === undefined ? {} : { certificateAuthority: readCertificate(certificateAuthority) }),
+    resolve: Object.fromEntries(Object.entries(resolve).map(([host, address]) => [host, splitAddress(address)])),
+  });
+}
+
+function readCertificate(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (cause) {
+    throw new TidemarkError('config-invalid', {
+      doing: 'read the certificate authority',
+      what: file,
+      cause,
+      now: 'check the setting venue.certificateAuthority',
+    });
+  }
+}
+
+/** `127.0.0.1:9443`, checked when the configuration was read. */
+function splitAddress(address: string): { address: string; port: number } {
+  const colon = address.lastIndexOf(':');
+  return { address: address.slice(0, colon), port: Number(address.slice(colon + 1)) };
 }
 
 /** The configured hosts, else the venue's own with its public-data hosts behind them. */
@@ -184,6 +206,7 @@ export async function runEngine(
       venueTimeMode: settings.venueTimeMode ?? 'wall',
     },
     commit: { periodUs: config.lake.commitSeconds * secondUs, maxRows: config.lake.maxPendingRows },
+    maintenancePeriodMs: config.lake.maintenanceSeconds * 1000,
     compressBefore: async (writer, segment) => {
       const folder = writer === 'recorder' ? layout.recorderJournal : layout.engineJournal;
       for (const closed of listSegments(world.files, folder)) {

@@ -32,6 +32,8 @@ export interface EngineOptions {
   readonly planFile: string;
   readonly subject: PlanSubject;
   readonly commit: CommitOptions;
+  /** How often files are merged, swept and compressed. */
+  readonly maintenancePeriodMs: number;
   /** Compresses closed segments of a journal that lie wholly before this one. */
   readonly compressBefore: (writer: string, segment: number) => Promise<void>;
   /** Scratch folder for query tails. */
@@ -52,7 +54,6 @@ export interface Engine {
 const tickMs = 100;
 const wantsMs = 200;
 const heartbeatMs = 1000;
-const maintenanceMs = 30_000;
 
 /** Opens the lake, resumes at its last commit and follows the journals until stopped. */
 export async function startEngine(options: EngineOptions): Promise<Engine> {
@@ -89,7 +90,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       planKeeper.keep(derivation.venueOffsetUs);
       for (const want of wants(derivation)) governor.ask(want.key, want.request);
     }),
-    world.timers.every(maintenanceMs, () => {
+    world.timers.every(options.maintenancePeriodMs, () => {
       maintenance ??= maintain(options, committer).finally(() => {
         maintenance = undefined;
       });

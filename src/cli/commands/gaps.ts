@@ -50,9 +50,7 @@ async function askEngine(url: string): Promise<{ gaps: readonly GapRow[]; ledger
       throw new TidemarkError('network', { doing: 'ask the engine for', what: path, why: `HTTP ${response.status}` });
     return (await response.json()) as T;
   };
-  const { gaps } = await read<{ gaps: GapRow[] }>('/api/v1/gaps');
-  const { ledger } = await read<{ ledger: LedgerRow[] }>('/api/v1/ledger');
-  return { gaps, ledger };
+  return { gaps: await read<GapRow[]>('/api/v1/gaps'), ledger: await read<LedgerRow[]>('/api/v1/ledger') };
 }
 
 function cells(gap: GapRow): (string | null)[] {
