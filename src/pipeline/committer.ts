@@ -70,7 +70,7 @@ export class Committer {
     this.#noteDueCandles();
     await this.#loadDeltas();
     const pending = derivation.pending;
-    derivation.pending = new Pending();
+    derivation.pending = new Pending(pending);
     this.#inFlightCandles = this.#dueCandles;
     this.#dueCandles = new Map();
     this.#writeCandles(this.#inFlightCandles, pending.candles);

@@ -24,7 +24,8 @@ import { InstrumentState } from './instrument-state.ts';
 import { LagWindow } from './lag-window.ts';
 import { Pending } from './pending.ts';
 import { SessionTable } from './session-table.ts';
-import { compare, venueCandle } from './venue-check.ts';
+import { venueCandle } from './venue-candle.ts';
+import { compare } from './venue-check.ts';
 
 /** Each book goes into `book_snapshots` at least this often, instruments staggered. */
 const snapshotPeriodUs = 10 * minuteUs;

@@ -1,7 +1,7 @@
 import type { JournalPosition, JournalReader } from '../ports/journal.ts';
 import type { Derivation } from './derivation.ts';
 
-const blockBytes = 256 * 1024;
+const blockBytes = 1024 * 1024;
 const waitMs = 200;
 const syncWaitMs = 5;
 const settleWaits = 400;

@@ -15,7 +15,7 @@ import type { KlineLedgerJson } from '../ledger/kline-ledger.ts';
 import { KlineLedger } from '../ledger/kline-ledger.ts';
 import type { WatchLedgerJson } from '../ledger/watch.ts';
 import { WatchLedger } from '../ledger/watch.ts';
-import type { VenueCandle } from './venue-check.ts';
+import type { VenueCandle } from './venue-candle.ts';
 
 /** Everything the engine knows of one instrument. Ledgers of streams that are not planned stay empty. */
 export class InstrumentState {

@@ -19,17 +19,27 @@ import {
 
 /** Rows that wait for the next lake commit, one batch a table. */
 export class Pending {
-  readonly trades = new Batch(trades, 8192);
-  readonly aggTrades = new Batch(aggTrades, 1024);
-  readonly bookDeltas = new Batch(bookDeltas, 8192);
-  readonly bookSnapshots = new Batch(bookSnapshots, 1024);
-  readonly bookTickers = new Batch(bookTickers, 8192);
+  readonly trades: Batch<(typeof trades)['columns']>;
+  readonly aggTrades: Batch<(typeof aggTrades)['columns']>;
+  readonly bookDeltas: Batch<(typeof bookDeltas)['columns']>;
+  readonly bookSnapshots: Batch<(typeof bookSnapshots)['columns']>;
+  readonly bookTickers: Batch<(typeof bookTickers)['columns']>;
   readonly tickers = new Batch(tickers, 256);
   readonly venueCandles = new Batch(venueCandles, 256);
   readonly instruments = new Batch(instruments, 16);
   readonly gaps = new Batch(gaps, 16);
   readonly findings = new Batch(findings, 16);
   readonly candles = new Batch(candles, 1024);
+
+  /** With room for about as many rows as `before` had: growing would copy them again and again. */
+  constructor(before?: Pending) {
+    const room = (rows: number | undefined, least: number) => Math.max(least, Math.ceil((rows ?? 0) * 1.25));
+    this.trades = new Batch(trades, room(before?.trades.length, 8192));
+    this.aggTrades = new Batch(aggTrades, room(before?.aggTrades.length, 1024));
+    this.bookDeltas = new Batch(bookDeltas, room(before?.bookDeltas.length, 8192));
+    this.bookSnapshots = new Batch(bookSnapshots, room(before?.bookSnapshots.length, 1024));
+    this.bookTickers = new Batch(bookTickers, room(before?.bookTickers.length, 8192));
+  }
 
   get batches(): Batch[] {
     return [
@@ -56,19 +66,21 @@ export class Pending {
   /** One row a level of depth event `event`. */
   addDepth(depth: DepthBatch, event: number): void {
     const first = depth.levelStart[event]!;
-    const end = depth.levelStart[event + 1]!;
-    for (let level = first; level < end; level++) {
-      const row = this.bookDeltas.add(depth.slot[event]!);
-      const columns = this.bookDeltas.columns;
-      columns.first_update_id[row] = depth.firstUpdateId[event]!;
-      columns.final_update_id[row] = depth.finalUpdateId[event]!;
-      columns.previous_update_id[row] = depth.previousUpdateId[event]!;
-      columns.level[row] = level - first;
-      columns.is_bid[row] = depth.isBid[level]!;
-      columns.price[row] = depth.price[level]!;
-      columns.quantity[row] = depth.quantity[level]!;
-      columns.event_at[row] = depth.eventAtUs[event]!;
-      columns.received_at[row] = depth.receivedAtUs[event]!;
+    const count = depth.levelStart[event + 1]! - first;
+    const row = this.bookDeltas.addMany(depth.slot[event]!, count);
+    const end = row + count;
+    const columns = this.bookDeltas.columns;
+    columns.first_update_id.fill(depth.firstUpdateId[event]!, row, end);
+    columns.final_update_id.fill(depth.finalUpdateId[event]!, row, end);
+    columns.previous_update_id.fill(depth.previousUpdateId[event]!, row, end);
+    columns.event_at.fill(depth.eventAtUs[event]!, row, end);
+    columns.received_at.fill(depth.receivedAtUs[event]!, row, end);
+    const { level, is_bid, price, quantity } = columns;
+    for (let i = 0; i < count; i++) {
+      level[row + i] = i;
+      is_bid[row + i] = depth.isBid[first + i]!;
+      price[row + i] = depth.price[first + i]!;
+      quantity[row + i] = depth.quantity[first + i]!;
     }
   }
 

@@ -23,9 +23,14 @@ export class SessionTable {
   /** How often each plan session was dialled again. */
   readonly reconnects = new Map<string, number>();
   readonly #sessions = new Map<string, SessionState>();
+  /** The one asked for last, while it lives: frames of a session often follow each other. */
+  #last: SessionState | undefined;
 
   get(writer: string, session: number): SessionState | undefined {
-    return this.#sessions.get(`${writer}/${session}`);
+    const last = this.#last;
+    if (last !== undefined && last.session === session && last.writer === writer) return last;
+    this.#last = this.#sessions.get(`${writer}/${session}`);
+    return this.#last;
   }
 
   all(): SessionState[] {
@@ -38,6 +43,7 @@ export class SessionTable {
 
   /** Applies a session record; the plan session that lost its last open session by it, if any. */
   apply(writer: string, record: SessionRecord, atUs: number): string | undefined {
+    this.#last = undefined;
     const key = `${writer}/${record.session}`;
     switch (record.event) {
       case 'dialled': {
@@ -83,6 +89,7 @@ export class SessionTable {
 
   /** A writer began anew: none of its older sessions lives. The plan sessions that lost their last open one. */
   writerStarted(writer: string): string[] {
+    this.#last = undefined;
     const lost = new Set<string>();
     for (const [key, session] of this.#sessions) {
       if (session.writer !== writer) continue;
@@ -97,6 +104,7 @@ export class SessionTable {
   }
 
   load(json: unknown): void {
+    this.#last = undefined;
     const saved = json as { plan?: Plan; reconnects: [string, number][]; sessions: SessionState[] };
     this.plan = saved.plan;
     for (const [planSession, count] of saved.reconnects) this.reconnects.set(planSession, count);

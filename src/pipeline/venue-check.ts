@@ -1,63 +1,10 @@
-import type { StoredInterval } from '../candles/candle-builder.ts';
-import { storedIntervals } from '../candles/candle-builder.ts';
 import type { SeriesCandle } from '../candles/series.ts';
-import type { Batch } from '../domain/batch.ts';
 import { bigPowerOfTen, formatScaled } from '../domain/decimal.ts';
-import type { Slot } from '../domain/slots.ts';
-import type { venueCandles } from '../domain/tables/index.ts';
 import type { InstrumentState } from './instrument-state.ts';
+import type { VenueCandle } from './venue-candle.ts';
+import { venueScale as scale } from './venue-candle.ts';
 
-/** A closed candle as the venue sent it; prices and sums at scale 8. */
-export interface VenueCandle {
-  readonly interval: StoredInterval;
-  readonly openedAtUs: number;
-  readonly closedAtUs: number;
-  readonly prices: readonly [open: string, high: string, low: string, close: string];
-  readonly sums: readonly [volume: string, quoteVolume: string, takerBuyVolume: string, takerBuyQuoteVolume: string];
-  readonly tradeCount: number;
-  /** Record that holds it. */
-  readonly writer: string;
-  readonly sequence: number;
-  readonly receivedAtUs: number;
-}
-
-const scale = 8;
 const names = ['open', 'high', 'low', 'close', 'volume', 'quote volume', 'taker-buy volume', 'taker-buy quote volume'];
-
-/** The candle in row `row`; undefined for intervals that we roll up on read. */
-export function venueCandle(
-  batch: Batch<(typeof venueCandles)['columns']>,
-  row: number,
-  slot: Slot,
-  record: { writer: string; sequence: number; receivedAtUs: number },
-): VenueCandle | undefined {
-  const columns = batch.columns;
-  const interval = columns.interval[row] as StoredInterval;
-  if (!storedIntervals.includes(interval)) return undefined;
-  const price = (value: number) => formatScaled(value, slot.priceScale, scale);
-  const sum = (value: bigint | null) => formatScaled(value ?? 0n, scale);
-  return {
-    interval,
-    openedAtUs: columns.opened_at[row]!,
-    closedAtUs: columns.closed_at[row]!,
-    prices: [
-      price(columns.open[row]!),
-      price(columns.high[row]!),
-      price(columns.low[row]!),
-      price(columns.close[row]!),
-    ],
-    sums: [
-      sum(columns.volume[row]!),
-      sum(columns.quote_volume[row]!),
-      sum(columns.taker_buy_volume[row]!),
-      sum(columns.taker_buy_quote_volume[row]!),
-    ],
-    tradeCount: columns.trade_count[row]!,
-    writer: record.writer,
-    sequence: record.sequence,
-    receivedAtUs: record.receivedAtUs,
-  };
-}
 
 export type Verdict =
   | { readonly kind: 'not-yet' | 'equal' | 'not-comparable' }
