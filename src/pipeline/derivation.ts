@@ -112,6 +112,15 @@ export class Derivation {
     this.#derive();
   }
 
+  /** Records of a journal that can not be read any more; what they held shows as gaps in the ledgers. */
+  journalDamaged(writer: string, sequence: number, lostRecords: number, detail: string): void {
+    const slot = this.slots.all[0];
+    if (slot === undefined) return;
+    this.findingCount++;
+    const record = { writer, sequence, receivedAtUs: this.recordedAtUs };
+    this.pending.addFinding(slot.index, 'journal-damaged', '', `${lostRecords} records: ${detail}`, record);
+  }
+
   #record(writer: string, record: RecordView): void {
     if (record.receivedAtUs > this.recordedAtUs) this.recordedAtUs = record.receivedAtUs;
     const decoded = this.#decoded;

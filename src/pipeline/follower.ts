@@ -1,4 +1,5 @@
-import type { JournalPosition, JournalReader } from '../ports/journal.ts';
+import { TidemarkError } from '../domain/error.ts';
+import type { JournalBlock, JournalPosition, JournalReader } from '../ports/journal.ts';
 import type { Derivation } from './derivation.ts';
 
 const blockBytes = 1024 * 1024;
@@ -44,7 +45,7 @@ export class Follower {
     while (!this.#stopped) {
       let processed = false;
       for (const reader of this.#readers) {
-        const block = await reader.read(this.#positions.get(reader.writer)!, blockBytes);
+        const block = await this.#read(reader);
         if (block === undefined) continue;
         if (once && !block.isSynced && !(await this.#reaches(reader, block.to))) continue;
         this.#derivation.process(block);
@@ -94,6 +95,21 @@ export class Follower {
   stop(): void {
     this.#stopped = true;
     this.#wake?.();
+  }
+
+  /** The next block. Damage is passed over and recorded: the ledgers then see what ids it took. */
+  async #read(reader: JournalReader): Promise<JournalBlock | undefined> {
+    const from = this.#positions.get(reader.writer)!;
+    try {
+      return await reader.read(from, blockBytes);
+    } catch (error) {
+      if (!(error instanceof TidemarkError) || error.code !== 'journal-damaged') throw error;
+      const after = await reader.afterDamage(from);
+      if (after === undefined) throw error;
+      this.#derivation.journalDamaged(reader.writer, from.sequence, after.lostRecords, error.message);
+      this.#positions.set(reader.writer, after.position);
+      return reader.read(after.position, blockBytes);
+    }
   }
 
   async #reaches(reader: JournalReader, position: JournalPosition): Promise<boolean> {
