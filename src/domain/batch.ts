@@ -52,6 +52,15 @@ export class Batch<C extends Record<string, Column> = Record<string, Column>> {
     return this.length++;
   }
 
+  /** Index of the first of `count` new rows. */
+  addMany(slot: number, count: number): number {
+    const first = this.length;
+    while (first + count > this.#capacity) this.#grow();
+    this.slot.fill(slot, first, first + count);
+    this.length = first + count;
+    return first;
+  }
+
   /** Forgets all rows and keeps the memory. */
   clear(): void {
     this.length = 0;
