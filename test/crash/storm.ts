@@ -1,0 +1,162 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { layoutOf } from '../../src/cli/layout.ts';
+import type { Harbour, MatchedSymbolOptions } from '../../src/harbour/index.ts';
+import { startHarbour } from '../../src/harbour/index.ts';
+import { SeededRandom } from '../../src/harbour/random.ts';
+import { openJournalReader } from '../../src/journal/reader.ts';
+import type { GapRow, LedgerRow, StatusAnswer } from '../../src/protocol/api.ts';
+import { createNodeWorld } from '../../src/world/node/index.ts';
+import { getJson, TemporaryFolder, TidemarkProcess, until } from '../support/processes.ts';
+
+export const stormSymbols: readonly MatchedSymbolOptions[] = ['BTCUSDT', 'SOLUSDT'].map((symbol) => ({
+  symbol,
+  market: 'spot',
+}));
+export const stormStreams = ['trade', 'agg-trade', 'depth', 'book-ticker', 'ticker', 'kline'];
+
+/** A harbour in this process; recorder and engine as processes of their own, each started again as soon as it is killed. */
+export class Storm {
+  readonly folder = new TemporaryFolder('storm');
+  readonly harbour: Harbour;
+  readonly kills = { recorder: 0, engine: 0, both: 0 };
+  readonly #file: string;
+  readonly #random: SeededRandom;
+  #recorder: TidemarkProcess;
+  #engine: TidemarkProcess;
+  #complaints: string[] = [];
+
+  static async begin(seed: number): Promise<Storm> {
+    const harbour = await startHarbour(createNodeWorld(), {
+      mode: { kind: 'matching', seed, symbols: stormSymbols, speed: 1 },
+      // Every restart dials and asks again: that the venue limits both is another test's subject.
+      faults: { attemptsPerFiveMinutes: 1_000_000, weightPerMinute: 1_000_000 },
+    });
+    return new Storm(harbour, seed);
+  }
+
+  private constructor(harbour: Harbour, seed: number) {
+    this.harbour = harbour;
+    this.#random = new SeededRandom(`storm ${seed}`);
+    this.#file = this.folder.settings({
+      dataKind: 'simulated',
+      instruments: stormSymbols.map(({ symbol }) => `binance:spot:${symbol}`),
+      streams: stormStreams,
+      klineIntervals: ['1s', '1m'],
+      venue: harbour.hosts,
+      server: { port: 0 },
+      journal: { segmentMaxBytes: 2 * 1024 * 1024 },
+      lake: { commitSeconds: 1, maxPendingRows: 1000, maintenanceSeconds: 1 },
+      log: { level: 'warn' },
+    });
+    this.#engine = this.#start('serve');
+    this.#recorder = this.#start('record');
+  }
+
+  get dataDir(): string {
+    return this.folder.dataDir;
+  }
+
+  #start(command: 'record' | 'serve'): TidemarkProcess {
+    const started = new TidemarkProcess(['--config', this.#file, command]);
+    void started.ended.then(({ code, signal, stderr }) => {
+      // Whatever ends by itself is a failure; what was killed or asked to stop is not.
+      if (signal !== 'SIGKILL' && code !== 143) this.#complaints.push(`${command} ended (${code}): ${stderr}`);
+    });
+    return started;
+  }
+
+  /** Waits until the first trade of every symbol is held, so that the recorded span begins with the first frames sent. */
+  async settle(): Promise<void> {
+    await until(
+      async () => (await this.#ledger())?.every((row) => row.heldIds > 0) ?? false,
+      'the first trades',
+      60_000,
+    );
+  }
+
+  async #url(): Promise<string | undefined> {
+    const [line] = this.#engine.stdout.split('\n');
+    return this.#engine.stdout.includes('\n') ? line : undefined;
+  }
+
+  async #ask<T>(path: string): Promise<T | undefined> {
+    const url = await this.#url();
+    if (url === undefined) {
+      if (this.#complaints.length > 0) throw new Error(this.#complaints.join('\n'));
+      return undefined;
+    }
+    return await getJson<T>(`${url}${path}`);
+  }
+
+  async #ledger(): Promise<readonly LedgerRow[] | undefined> {
+    const ledger = (await this.#ask<readonly LedgerRow[]>('/api/v1/ledger'))?.filter((row) => row.stream === 'trade');
+    return ledger === undefined || ledger.length < stormSymbols.length ? undefined : ledger;
+  }
+
+  async killOne(waitMsMax: number): Promise<void> {
+    await sleep(this.#random.fraction() * waitMsMax);
+    const draw = this.#random.fraction();
+    const victims = draw < 0.2 ? 'both' : draw < 0.6 ? 'recorder' : 'engine';
+    this.kills[victims]++;
+    if (victims !== 'engine') this.#recorder.child.kill('SIGKILL');
+    if (victims !== 'recorder') this.#engine.child.kill('SIGKILL');
+    if (victims !== 'engine') {
+      await this.#recorder.ended;
+      this.#recorder = this.#start('record');
+    }
+    if (victims !== 'recorder') {
+      await this.#engine.ended;
+      this.#engine = this.#start('serve');
+    }
+  }
+
+  /** Until nothing that can be repaired is missing and the engine has read all. */
+  async heal(deadlineMs: number): Promise<void> {
+    const wanted = stormSymbols.map(({ symbol }) => this.harbour.truth.listing(symbol).trades.lastId!);
+    await until(
+      async () => {
+        const ledger = await this.#ledger();
+        if (ledger === undefined) return false;
+        const gaps = (await this.#ask<readonly GapRow[]>('/api/v1/gaps'))!;
+        return (
+          ledger.every((row) => {
+            const at = stormSymbols.findIndex(({ symbol }) => row.instrument.endsWith(`:${symbol}`));
+            return (row.lastId ?? -1) > wanted[at]! && row.missingIds === 0;
+          }) && gaps.every((gap) => (gap.state === 'repaired' || gap.state === 'declared') && gap.closedAtUs !== null)
+        );
+      },
+      'every gap to be repaired',
+      deadlineMs,
+      200,
+    );
+  }
+
+  /** Recorder first, so that the engine's last commit holds all that was recorded. */
+  async stop(): Promise<void> {
+    await this.#recorder.kill('SIGTERM');
+    const { recorderJournal } = layoutOf(this.dataDir, process.cwd());
+    const reader = await openJournalReader(createNodeWorld(), { folder: recorderJournal, writer: 'recorder' });
+    const end = await reader.syncedEnd();
+    await reader.close();
+    await until(
+      async () => {
+        const journals = (await this.#ask<StatusAnswer>('/api/v1/status'))?.journals ?? [];
+        const at = journals.find(({ writer }) => writer === 'recorder');
+        return (
+          at !== undefined && (at.segment > end.segment || (at.segment === end.segment && at.offset >= end.offset))
+        );
+      },
+      `the engine to read all, to ${JSON.stringify(end)}`,
+      30_000,
+    );
+    await this.#engine.kill('SIGTERM');
+    if (this.#complaints.length > 0) throw new Error(this.#complaints.join('\n'));
+  }
+
+  /** Whatever state a failed test leaves. */
+  async end(): Promise<void> {
+    await Promise.all([this.#recorder.kill(), this.#engine.kill()]);
+    await this.harbour.stop();
+    this.folder.remove();
+  }
+}
