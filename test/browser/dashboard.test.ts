@@ -195,7 +195,8 @@ test('a gap is drawn as a band with its time, length and reason', async () => {
   assert.match(label, /gap \d\d:\d\d/);
   assert.match(label, /\d+ bars?/);
   assert.match(label, /disconnect|process-stop|server-drop|rate-limited|unknown/);
-  assert.doesNotMatch(await page.locator('[data-item="Held in view"]').innerText(), /complete/);
+  const held = page.locator('[data-item="Held in view"]');
+  await until('no word of complete', patienceMs, async () => !/complete/.test(await held.innerText()));
   await picture(page, 'dashboard-gap');
   await page.context().close();
 });

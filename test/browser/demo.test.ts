@@ -74,25 +74,20 @@ test('within twenty seconds the demo shows moving candles, book and tape of thre
   await page.context().close();
 });
 
-test('a recorder that dies leaves a gap that is shown, repaired and marked', async () => {
-  if (wantsPictures) await new Promise((resolve) => setTimeout(resolve, 60_000));
-  const page = await open('/chart/binance:spot:BTCUSDT?i=1s');
-  await picture(page, 'demo-dark');
-  // Killed again whenever it comes back for a while, so that trades are surely missed.
+/** Kills the recorder again whenever it comes back for a while, so that trades are surely missed. */
+async function missTrades(page: Page): Promise<void> {
   for (let kill = 0; kill < 12; kill++) {
     demo.killRecorder();
     await page.waitForTimeout(250);
   }
-  let drawn = 0;
+}
+
+test('a recorder that dies leaves a gap that is shown, repaired and marked', async () => {
+  if (wantsPictures) await new Promise((resolve) => setTimeout(resolve, 60_000));
+  const page = await open('/chart/binance:spot:BTCUSDT?i=1s');
+  await picture(page, 'demo-dark');
+  await missTrades(page);
   const isRepaired = async (): Promise<boolean> => {
-    if (drawn === 0 && (await page.locator('.gap-label').count()) > 0) {
-      drawn++;
-      if (wantsPictures) {
-        demo.holdEngine(true);
-        await picture(page, 'demo-gap');
-        demo.holdEngine(false);
-      }
-    }
     const answer = await fetch(`${demo.url}/api/v1/gaps?instrument=binance:spot:BTCUSDT`);
     const gaps = (await answer.json()) as GapRow[];
     return gaps.some((gap) => gap.stream === 'trade' && gap.reason === 'process-stop' && gap.state === 'repaired');
@@ -107,6 +102,24 @@ test('a recorder that dies leaves a gap that is shown, repaired and marked', asy
     /complete/.test(await page.locator('[data-item="Held in view"]').innerText()),
   );
   await picture(page, 'demo-repaired');
+  await page.context().close();
+});
+
+test('an open gap, caught before it is repaired', { skip: !wantsPictures }, async () => {
+  const page = await open('/chart/binance:spot:BTCUSDT?i=1s');
+  await page.exposeFunction('gapIsDrawn', () => demo.holdEngine(true));
+  await page.evaluate(() => {
+    new MutationObserver((_, observer) => {
+      if (document.querySelector('.gap-label') === null) return;
+      observer.disconnect();
+      (window as unknown as { gapIsDrawn: () => void }).gapIsDrawn();
+    }).observe(document.body, { subtree: true, childList: true });
+  });
+  await missTrades(page);
+  await page.locator('.gap-label').first().waitFor({ timeout: patienceMs });
+  await page.waitForTimeout(200);
+  if ((await page.locator('.gap-label').count()) > 0) await picture(page, 'demo-gap');
+  demo.holdEngine(false);
   await page.context().close();
 });
 

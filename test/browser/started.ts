@@ -83,15 +83,21 @@ export interface StartedDemo extends Started {
 export async function startDemo(): Promise<StartedDemo> {
   const folder = mkdtempSync(join(tmpdir(), 'tidemark-demo-'));
   const started = await start((port) => [join(root, 'src/cli/main.ts'), 'demo', '--port', String(port)], folder);
-  const signal = (command: RegExp, name: NodeJS.Signals): void => {
+  const pidOf = (command: RegExp): number | undefined => {
     const lines = execFileSync('ps', ['-axo', 'pid=,command='], { encoding: 'utf8' }).split('\n');
     const line = lines.find((text) => text.includes(folder) && command.test(text.trim()));
-    if (line !== undefined) process.kill(Number.parseInt(line.trim(), 10), name);
+    return line === undefined ? undefined : Number.parseInt(line.trim(), 10);
   };
+  const enginePid = pidOf(/ serve( |$)/);
   return {
     ...started,
-    killRecorder: () => signal(/ record$/, 'SIGKILL'),
-    holdEngine: (held) => signal(/ serve( |$)/, held ? 'SIGSTOP' : 'SIGCONT'),
+    killRecorder: () => {
+      const pid = pidOf(/ record$/);
+      if (pid !== undefined) process.kill(pid, 'SIGKILL');
+    },
+    holdEngine: (held) => {
+      if (enginePid !== undefined) process.kill(enginePid, held ? 'SIGSTOP' : 'SIGCONT');
+    },
     clean: () => rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }),
   };
 }

@@ -12,8 +12,8 @@ import { cumulativeDepth, type Grouping, groupings, groupLevels, imbalance, type
 
 const stateWords: Record<BookState, string> = {
   synced: 'ids continuous',
-  syncing: 'resyncing, waiting for a snapshot',
-  gap: 'sequence broke, not shown as whole',
+  syncing: 'resyncing',
+  gap: 'sequence broke',
   none: 'no book yet',
 };
 

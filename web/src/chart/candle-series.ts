@@ -119,7 +119,8 @@ export class CandleView extends SlotView {
       const left = x - Math.floor(full / 2);
       const top = Math.min(open, close);
       const height = Math.max(line, Math.abs(open - close));
-      if (state === 'no-trades') {
+      // Nothing traded, or nothing known yet: a place at the last close, not a body.
+      if (state === 'no-trades' || slot.row.tradeCount === 0) {
         context.strokeStyle = palette.ink3;
         context.lineWidth = line;
         context.setLineDash([1.5 * horizontal, 2 * horizontal]);
