@@ -56,6 +56,11 @@ export class BookSide {
     this.length = 0;
   }
 
+  /** Forgets the levels at `price` and better. */
+  clearTo(price: number): void {
+    this.length = this.#find(price * this.sign);
+  }
+
   rescale(priceDigits: number, quantityDigits: number): void {
     const priceFactor = powerOfTen(priceDigits);
     const quantityFactor = powerOfTen(quantityDigits);

@@ -262,6 +262,28 @@ test('a market that nears the end of the known range asks for a wider snapshot a
   assert.equal(book.resyncs, 0);
 });
 
+test('what a book in use knows beyond a new snapshot stays known', () => {
+  const levels = (from: number): Change[] =>
+    Array.from({ length: 20 }, (_, i): Change[] => [[true, from - i, 1], [false, from + 1 + i, 1]]).flat(); // biome-ignore format: short
+  const venue = new Venue('spot', [
+    { size: 0, changes: levels(1000) },
+    { size: 0, changes: Array.from({ length: 9 }, (_, i): Change => [false, 1001 + i, 0]) },
+    { size: 0, changes: [[true, 1005, 3]] },
+    { size: 0, changes: [[true, 1004, 3]] },
+  ]);
+  const book = new OrderBook('spot');
+  feed(book, venue.events[0]!);
+  book.snapshot(venue.snapshot(1, 10), slots);
+  feed(book, venue.events[1]!);
+  assert.equal(book.needsSnapshot, true, 'no level is left above the asks that are known');
+  feed(book, venue.events[2]!);
+  assert.equal(book.snapshot(venue.snapshot(2, 4), slots), 'synced');
+  feed(book, venue.events[3]!);
+  assert.deepEqual([book.knownFromPrice, book.knownToPrice], [991, 1013]);
+  const known = venue.levels(4);
+  assert.deepEqual(book.top(100), { bids: known.bids.slice(0, 12), asks: known.asks.slice(0, 4) });
+});
+
 test('a book resumed from its checkpoint after any event goes on as one that never stopped', () => {
   fc.assert(
     fc.property(market, drafts, fc.nat(), fc.nat(), fc.nat(), (name, given, stop, asked, lost) => {

@@ -61,6 +61,7 @@ export interface OrderBookJson {
   readonly snapshots: readonly KeptSnapshot[];
   readonly chainId: Nullable;
   readonly isRefreshing: boolean;
+  readonly isUnwritten: boolean;
   readonly margins: readonly [bid: number, ask: number];
   readonly findings: BookFinding[];
 }
@@ -69,7 +70,8 @@ export interface OrderBookJson {
 const maxBufferedLevels = 400_000;
 /** The same while the book is in use and only waits for a wider snapshot: seconds of a busy market. */
 const maxRefreshLevels = 50_000;
-const maxKeptSnapshots = 16;
+/** Mostly one waits; many only when a journal of answers is read long before the frames they belong to. */
+const maxKeptSnapshots = 256;
 
 /**
  * The order book of one instrument from a snapshot and diff events, its continuity checked for ever. Whether events or
@@ -79,6 +81,9 @@ const maxKeptSnapshots = 16;
  * An event follows when it begins at or before the id that the book stands at (spot `U ≤ id + 1`, futures `pu ≤ id`) and
  * ends after it; quantities are absolute, so an overlap is harmless. That one rule holds for the first event after a
  * snapshot as well (binance.md, 4 and 8.1).
+ *
+ * A break in the events ends what a snapshot before it can give, not the use of the events before it: while no snapshot
+ * has come for those they stay kept, so that one read late still has its part of the book.
  */
 export class OrderBook {
   readonly market: Market;
@@ -97,8 +102,13 @@ export class OrderBook {
   knownFromPrice = Number.NaN;
   /** The highest price with a vouched-for ask level, Infinity when asks are known to their end; NaN when nothing is known. */
   knownToPrice = Number.NaN;
-  /** Called after every event that the book took, live or kept, when the book stands exactly after it. */
+  /**
+   * Called after every event that the book took, live or kept, when the book stands exactly after it. Not while a wider
+   * snapshot is wanted: it may replace what the book is by then.
+   */
   afterEvent: (() => void) | undefined;
+  /** A snapshot was taken since rows of the book were last written. */
+  isUnwritten = false;
   readonly #bids = new BookSide(true);
   readonly #asks = new BookSide(false);
   #buffer = new EventBuffer();
@@ -126,7 +136,7 @@ export class OrderBook {
     this.#chainId = final;
     if (isBreak) {
       this.resyncs++;
-      this.#lose();
+      this.#lose(0);
     }
     if (this.state === 'synced') {
       this.#applyLevels(batch, event, slot);
@@ -223,6 +233,7 @@ export class OrderBook {
         : 0;
       columns.event_at[row] = this.eventAtUs;
     };
+    this.isUnwritten = false;
     for (let rank = 0; rank < this.#asks.length; rank++) add(this.#asks, rank, 0);
     for (let rank = this.#bids.length - 1; rank >= 0; rank--) add(this.#bids, rank, 1);
     return this.#asks.length + this.#bids.length;
@@ -246,6 +257,7 @@ export class OrderBook {
       snapshots: [...this.#snapshots],
       chainId: orNull(this.#chainId),
       isRefreshing: this.#isRefreshing,
+      isUnwritten: this.isUnwritten,
       margins: [this.#bidMargin, this.#askMargin],
       findings: [...this.#findings],
     };
@@ -268,6 +280,7 @@ export class OrderBook {
     book.#snapshots = [...json.snapshots];
     book.#chainId = json.chainId ?? Number.NaN;
     book.#isRefreshing = json.isRefreshing;
+    book.isUnwritten = json.isUnwritten;
     [book.#bidMargin, book.#askMargin] = json.margins;
     book.#findings = [...json.findings];
     return book;
@@ -287,6 +300,8 @@ export class OrderBook {
       // Only an event that goes past the snapshot shows that nothing is missing between them.
       if (next === buffer.length) return;
       this.#snapshots.shift();
+      // It falls into a break: what followed it is missing.
+      if (buffer.before[next]! > snapshot.lastUpdateId) continue;
       this.#take(snapshot);
       if (this.#replay(next) && !this.#isRefreshing) {
         this.#forgetPassedSnapshots();
@@ -297,12 +312,16 @@ export class OrderBook {
 
   /**
    * Applies the kept events from `next` on and forgets them, but for those from which on a wider snapshot is wanted again;
-   * false when one of them lost the book: those after it stay.
+   * false when the book was lost at one of them: that one, after a break, or those after it stay.
    */
   #replay(next: number): boolean {
     const buffer = this.#buffer;
     let keptFrom = buffer.length;
     for (let event = next; event < buffer.length; event++) {
+      if (buffer.before[event]! > this.updateId) {
+        this.#lose(Math.min(keptFrom, event));
+        return false;
+      }
       for (let level = buffer.levelStart[event]!; level < buffer.levelStart[event + 1]!; level++) {
         (buffer.isBid[level] === 1 ? this.#bids : this.#asks).set(buffer.price[level]!, buffer.quantity[level]!);
       }
@@ -336,7 +355,7 @@ export class OrderBook {
         this.#isRefreshing = true;
       }
     }
-    this.afterEvent?.();
+    if (!this.#isRefreshing) this.afterEvent?.();
     return true;
   }
 
@@ -352,9 +371,20 @@ export class OrderBook {
   #take(snapshot: KeptSnapshot): void {
     const priceFactor = powerOfTen(this.priceScale - snapshot.priceScale);
     const quantityFactor = powerOfTen(this.quantityScale - snapshot.quantityScale);
-    this.#bids.clear();
-    this.#asks.clear();
     const { bidPrices, bidQuantities, askPrices, askQuantities, limit } = snapshot;
+    const knownFromPrice = bidPrices.length < limit ? 0 : bidPrices.at(-1)! * priceFactor;
+    const knownToPrice = askPrices.length < limit ? Number.POSITIVE_INFINITY : askPrices.at(-1)! * priceFactor;
+    // A book in use has lost nothing: what it knows beyond the snapshot it goes on knowing.
+    const isWidened = this.state === 'synced';
+    this.knownFromPrice = isWidened ? Math.min(this.knownFromPrice, knownFromPrice) : knownFromPrice;
+    this.knownToPrice = isWidened ? Math.max(this.knownToPrice, knownToPrice) : knownToPrice;
+    if (isWidened) {
+      this.#bids.clearTo(knownFromPrice);
+      this.#asks.clearTo(knownToPrice);
+    } else {
+      this.#bids.clear();
+      this.#asks.clear();
+    }
     // Worst first: every insertion is an append.
     for (let i = bidPrices.length - 1; i >= 0; i--) {
       this.#bids.set(bidPrices[i]! * priceFactor, bidQuantities[i]! * quantityFactor);
@@ -362,10 +392,9 @@ export class OrderBook {
     for (let i = askPrices.length - 1; i >= 0; i--) {
       this.#asks.set(askPrices[i]! * priceFactor, askQuantities[i]! * quantityFactor);
     }
-    this.knownFromPrice = bidPrices.length < limit ? 0 : bidPrices.at(-1)! * priceFactor;
-    this.knownToPrice = askPrices.length < limit ? Number.POSITIVE_INFINITY : askPrices.at(-1)! * priceFactor;
     this.#setMargins();
     this.#isRefreshing = false;
+    this.isUnwritten = true;
     this.updateId = snapshot.lastUpdateId;
     this.snapshotAtUs = snapshot.receivedAtUs;
     this.state = 'synced';

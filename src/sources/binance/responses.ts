@@ -177,6 +177,9 @@ function decodeSnapshot(
   const values = readValues(table, entry, texts.prices, texts.quantities);
   if ('code' in values) return values;
   const bids = texts.counts[0]!;
+  const limit = request.limit ?? Number(request.query['limit'] ?? 0);
+  // Sides of one length below what was asked for were cut by whoever answered: neither shows the book's end.
+  const isCut = bids > 0 && bids === texts.counts[1]! && bids < limit;
   const snapshot: SnapshotEvent = {
     slot: values.slot.index,
     lastUpdateId,
@@ -184,7 +187,7 @@ function decodeSnapshot(
     bidQuantities: Float64Array.from(values.quantities.slice(0, bids)),
     askPrices: Float64Array.from(values.prices.slice(bids)),
     askQuantities: Float64Array.from(values.quantities.slice(bids)),
-    limit: request.limit ?? Number(request.query['limit'] ?? 0),
+    limit: isCut ? bids : limit,
     receivedAtUs: out.record.receivedAtUs,
   };
   out.snapshots.push(snapshot);
