@@ -429,7 +429,7 @@ export class Derivation {
 
   /** After an event that the book took, whether it waited for a REST snapshot or not: rows depend on the events alone. */
   #snapshotWhenDue(state: InstrumentState): void {
-    if (state.book.eventAtUs < state.nextSnapshotAtUs) return;
+    if (state.book.eventAtUs < state.nextSnapshotAtUs && !state.book.isUnwritten) return;
     state.book.writeSnapshotRows(this.pending.bookSnapshots, this.currentSlot(state));
     let offsetUs = 0;
     for (const letter of state.id) offsetUs = (offsetUs * 31 + letter.charCodeAt(0) * secondUs) % snapshotPeriodUs;
