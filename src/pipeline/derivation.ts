@@ -7,7 +7,6 @@ import type { Slot } from '../domain/slots.ts';
 import { Slots } from '../domain/slots.ts';
 import type { DataKind, GapReason } from '../domain/state.ts';
 import type { Gap } from '../ledger/gap.ts';
-import type { IdLedger } from '../ledger/id-ledger.ts';
 import type {
   HttpRecordHead,
   JournalBlock,
@@ -41,6 +40,9 @@ export interface LiveListener {
   gapsChanged(state: InstrumentState, gaps: readonly Gap[]): void;
   pulsed(): void;
 }
+
+/** So long the venue's REST may be behind its own stream (those answers come from a database). */
+const answerDelayUs = minuteUs;
 
 const decoder = new TextDecoder();
 
@@ -210,49 +212,56 @@ export class Derivation {
     if (head.request.purpose === 'time' && head.status === 200) {
       this.venueOffsetUs = decoded.serverTimeUs - (head.requestedAtUs + record.receivedAtUs) / 2;
     }
-    const rows = head.request.purpose === 'trades-by-id' ? decoded.trades.length : decoded.aggTrades.length;
-    const lastId =
-      rows === 0
+    const state =
+      head.request.symbol === undefined
         ? undefined
-        : head.request.purpose === 'trades-by-id'
-          ? decoded.trades.columns.trade_id[rows - 1]!
-          : decoded.aggTrades.columns.agg_trade_id[rows - 1]!;
+        : this.state({ venue: this.source.venue, market: head.request.market, symbol: head.request.symbol });
+    const conclusion = state === undefined ? undefined : this.#conclusion(state, head);
+    conclusion?.tried();
     this.#derive();
-    if (head.request.symbol === undefined) return;
-    const state = this.state({ venue: this.source.venue, market: head.request.market, symbol: head.request.symbol });
-    if (head.request.purpose === 'klines') this.#concludeKlines(state, head);
-    if (head.request.purpose === 'trades-by-id') this.#conclude(state, state.trades, head, rows, lastId);
-    if (head.request.purpose === 'agg-trades-by-id') this.#conclude(state, state.aggTrades, head, rows, lastId);
+    if (state === undefined || conclusion === undefined) return;
+    conclusion.declare();
+    this.#changedStates.add(state);
+    this.#settle();
   }
 
-  /** What an answer by id says of the ids it was asked for: those inside its range that it lacks do not exist there. */
-  #conclude(
-    state: InstrumentState,
-    ledger: IdLedger,
-    head: HttpRecordHead,
-    rows: number,
-    lastId: number | undefined,
-  ): void {
-    const { fromId, limit } = head.request;
-    if (fromId === undefined || limit === undefined) return;
+  /**
+   * What an answer says of the ids or open times it was asked for. Those that it lacks below its last row do not exist
+   * there; an answer that ends early can be one that is behind the stream, so the rest is declared only when it is old.
+   */
+  #conclusion(state: InstrumentState, head: HttpRecordHead): { tried(): void; declare(): void } | undefined {
+    const { purpose, path, fromId, limit, fromUs, toUs, interval } = head.request;
+    const isAnswered = head.status === 200;
+    if (purpose === 'klines') {
+      if (fromUs === undefined || toUs === undefined || interval === undefined) return undefined;
+      const what = `REST ${path} from ${new Date(fromUs / 1000).toISOString()}: HTTP ${head.status}`;
+      const ledger = state.klineLedger(interval);
+      return {
+        tried: () => ledger.tried(fromUs, toUs, what),
+        declare: () => {
+          if (isAnswered && toUs < this.venueNowUs - answerDelayUs) ledger.declare(fromUs, toUs, what);
+        },
+      };
+    }
+    if (fromId === undefined || limit === undefined) return undefined;
+    const rows = purpose === 'trades-by-id' ? this.#decoded.trades : this.#decoded.aggTrades;
+    const ids =
+      purpose === 'trades-by-id' ? this.#decoded.trades.columns.trade_id : this.#decoded.aggTrades.columns.agg_trade_id;
+    const ledger = purpose === 'trades-by-id' ? state.trades : state.aggTrades;
     const lastAskedId = fromId + limit - 1;
-    const what = `REST ${head.request.path} from ${fromId}: HTTP ${head.status}, ${rows} rows`;
-    ledger.tried(fromId, lastAskedId, what);
-    if (head.status === 200) ledger.declare(fromId, lastId ?? lastAskedId, what);
-    this.#changedStates.add(state);
-    this.#settle();
-  }
-
-  /** A range of candles that REST answered for holds all there are. */
-  #concludeKlines(state: InstrumentState, head: HttpRecordHead): void {
-    const { fromUs, toUs, interval } = head.request;
-    if (fromUs === undefined || toUs === undefined || interval === undefined) return;
-    const what = `REST ${head.request.path} from ${new Date(fromUs / 1000).toISOString()}: HTTP ${head.status}`;
-    const ledger = state.klineLedger(interval);
-    ledger.tried(fromUs, toUs, what);
-    if (head.status === 200) ledger.declare(fromUs, toUs, what);
-    this.#changedStates.add(state);
-    this.#settle();
+    const lastId = rows.length === 0 ? fromId - 1 : ids[rows.length - 1]!;
+    const what = `REST ${path} from ${fromId}: HTTP ${head.status}, ${rows.length} rows`;
+    return {
+      tried: () => ledger.tried(fromId, lastAskedId, what),
+      declare: () => {
+        if (!isAnswered) return;
+        const isOld = ledger
+          .missing()
+          .every((gap) => gap.toId < fromId || gap.closedAtUs < this.venueNowUs - answerDelayUs);
+        const toId = isOld ? lastAskedId : lastId;
+        if (toId >= fromId) ledger.declare(fromId, toId, what);
+      },
+    };
   }
 
   /** Applies the decoded rows to ledgers, books and candles and passes what is new on. */
