@@ -165,6 +165,55 @@ test('it makes no difference when snapshots are read between the events, losses 
   );
 });
 
+test('the books written after each snapshot are the same whenever the snapshots are read, losses included', () => {
+  fc.assert(
+    fc.property(
+      market,
+      drafts,
+      fc.array(fc.nat(), { maxLength: 4 }),
+      fc.array(fc.nat(), { minLength: 1, maxLength: 4 }),
+      fc.array(fc.boolean(), { minLength: 1, maxLength: 40 }),
+      (name, given, lost, asked, choices) => {
+        const venue = new Venue(name, given);
+        const lostAt = new Set(lost.map((index) => index % given.length));
+        const events = venue.events.filter((_, index) => !lostAt.has(index));
+        const ordered = asked.map((index) => index % (given.length + 1)).sort((a, b) => a - b);
+        const snapshots = ordered.map((index) => venue.snapshot(index));
+        const run = (wantsEvent: (step: number) => boolean) => {
+          const book = new OrderBook(name);
+          const written: unknown[] = [];
+          book.afterEvent = () => {
+            if (!book.isUnwritten) return;
+            const rows = new Batch(bookSnapshots, 16);
+            book.writeSnapshotRows(rows, slot);
+            const { update_id, price, quantity, is_within_horizon } = rows.columns;
+            written.push(
+              [update_id, price, quantity, is_within_horizon].map((column) => [...column.slice(0, rows.length)]),
+            );
+          };
+          let e = 0;
+          let s = 0;
+          for (let step = 0; e < events.length || s < snapshots.length; step++) {
+            if (s === snapshots.length || (e < events.length && wantsEvent(step))) feed(book, events[e++]!);
+            else book.snapshot(snapshots[s++]!, slots);
+          }
+          return written;
+        };
+        const eventsFirst = run(() => true);
+        assert.deepEqual(
+          run((step) => choices[step % choices.length]!),
+          eventsFirst,
+        );
+        assert.deepEqual(
+          run(() => false),
+          eventsFirst,
+        );
+      },
+    ),
+    { numRuns: 1000 },
+  );
+});
+
 test('a lost event is one gap, and the book is invalid until a snapshot from after it', () => {
   for (const name of ['spot', 'usdm'] as const) {
     const given = Array.from({ length: 8 }, (_, index): { size: number; changes: Change[] } => ({
