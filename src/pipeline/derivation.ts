@@ -17,6 +17,7 @@ import type {
 } from '../ports/journal.ts';
 import { recordKinds } from '../ports/journal.ts';
 import type { Plan, Source } from '../ports/source.ts';
+import { ClockOffset } from './clock-offset.ts';
 import { decodeHttpRecord } from './http-record.ts';
 import type { InstrumentJson } from './instrument-state.ts';
 import { InstrumentState } from './instrument-state.ts';
@@ -67,8 +68,7 @@ export class Derivation {
   lastPulseAtUs = 0;
   /** Receive time of the newest record, µs: decides commit boundaries. */
   recordedAtUs = 0;
-  /** How far the venue's clock is ahead of ours by the last REST `time` answer, µs; undefined before the first. */
-  venueOffsetUs: number | undefined;
+  readonly clock = new ClockOffset();
   frameCount = 0;
   findingCount = 0;
   live: LiveListener | undefined;
@@ -157,7 +157,7 @@ export class Derivation {
         this.#session(writer, readJson<SessionRecord>(record), record.receivedAtUs);
         break;
       case recordKinds.plan:
-        this.#plan(readJson<Plan>(record));
+        this.#plan(writer, readJson<Plan>(record));
         break;
       case recordKinds.writer:
         this.#writer(readJson<WriterRecord>(record));
@@ -167,10 +167,11 @@ export class Derivation {
         break;
     }
     this.#derive();
+    this.#settle();
   }
 
-  #plan(plan: Plan): void {
-    this.sessions.plan = plan;
+  #plan(writer: string, plan: Plan): void {
+    this.sessions.follow(writer, plan);
     for (const state of this.#byInstrument) state?.planned.clear();
     for (const session of plan.sessions) {
       for (const stream of session.streams) this.state(stream.instrument).planned.add(stream.kind);
@@ -180,16 +181,16 @@ export class Derivation {
   #writer(record: WriterRecord): void {
     if (record.event !== 'started') return;
     for (const planSession of this.sessions.writerStarted(record.writer))
-      this.#disconnected(planSession, 'process-stop');
+      this.#disconnected(record.writer, planSession, 'process-stop');
   }
 
   #session(writer: string, record: SessionRecord, atUs: number): void {
     const lost = this.sessions.apply(writer, record, atUs);
-    if (lost !== undefined) this.#disconnected(lost, 'disconnect');
+    if (lost !== undefined) this.#disconnected(writer, lost, 'disconnect');
   }
 
-  #disconnected(planSession: string, reason: GapReason): void {
-    for (const stream of this.sessions.planned(planSession)?.streams ?? []) {
+  #disconnected(writer: string, planSession: string, reason: GapReason): void {
+    for (const stream of this.sessions.planned(writer, planSession)?.streams ?? []) {
       const state = this.state(stream.instrument);
       ledgerOf(state, stream.kind, stream.interval)?.disconnected(reason);
       this.#changedStates.add(state);
@@ -210,7 +211,7 @@ export class Derivation {
     decoded.record.origin = 'rest';
     this.source.decodeResponse(head.request, head.status, body, decoded);
     if (head.request.purpose === 'time' && head.status === 200) {
-      this.venueOffsetUs = decoded.serverTimeUs - (head.requestedAtUs + record.receivedAtUs) / 2;
+      this.clock.add(decoded.serverTimeUs, head.requestedAtUs, record.receivedAtUs);
     }
     const state =
       head.request.symbol === undefined
@@ -385,7 +386,10 @@ export class Derivation {
           : state.aggTrades.holdRest(id, traded_at[row]!);
       if (!isNew) continue;
       this.pending.aggTrades.appendRows(rows, row, row + 1);
-      if (state.candleSource === 'agg-trades' && state.instrument.market === 'spot') {
+      // Asked of the journal that the row is in, so that it does not matter how far another one was read.
+      const hasTrades =
+        this.sessions.recordsTrades(this.#decoded.record.writer, state.id) ?? state.candleSource === 'trades';
+      if (!hasTrades && state.instrument.market === 'spot') {
         const firstId = first_trade_id[row]!;
         const lastId = last_trade_id[row]!;
         const count = lastId - firstId + 1;

@@ -1,6 +1,7 @@
 import { tables } from '../domain/tables/index.ts';
 import type { CatalogState } from '../ports/catalog.ts';
 import type { JournalReader, JournalWriter } from '../ports/journal.ts';
+import { recordKinds } from '../ports/journal.ts';
 import type { Lake } from '../ports/lake.ts';
 import type { Logger } from '../ports/log.ts';
 import type { Source, VenueHosts } from '../ports/source.ts';
@@ -77,7 +78,19 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   const planKeeper = new PlanKeeper(world.files, options.planFile, source, options.subject);
   market.attach({ committer, follower, governor, hub });
   derivation.live = hub;
-  planKeeper.keep(derivation.venueOffsetUs);
+  const keepPlan = () => {
+    const plan = planKeeper.keep(derivation.clock.offsetUs);
+    if (plan === undefined) return;
+    // In this journal too: what its answers mean for candles depends on what was planned when they came.
+    options.journal.append({
+      kind: recordKinds.plan,
+      session: 0,
+      receivedAtUs: world.clock.wallUs(),
+      monotonicUs: world.clock.monotonicUs(),
+      payload: new TextEncoder().encode(JSON.stringify(plan)),
+    });
+  };
+  keepPlan();
   log.info({ catalogVersion: state.version }, 'engine resumed');
 
   let failure: unknown;
@@ -87,7 +100,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     world.timers.every(tickMs, () => hub.tick()),
     world.timers.every(heartbeatMs, () => hub.heartbeat()),
     world.timers.every(wantsMs, () => {
-      planKeeper.keep(derivation.venueOffsetUs);
+      keepPlan();
       for (const want of wants(derivation)) governor.ask(want.key, want.request);
     }),
     world.timers.every(options.maintenancePeriodMs, () => {

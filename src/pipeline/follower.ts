@@ -14,11 +14,23 @@ export interface FollowerHooks {
   synced(): void;
 }
 
-/** Reads every journal in turn and feeds the derivation, from the positions of the last commit on. */
+/** A block read and not processed yet. */
+interface Head {
+  readonly reader: JournalReader;
+  readonly block: JournalBlock;
+  readonly receivedAtUs: number;
+}
+
+/**
+ * Reads every journal and feeds the derivation, from the positions of the last commit on; of the blocks at hand the oldest
+ * first. The result does not depend on that order, but what waits for another journal (answers for frames, frames for a
+ * snapshot) then never waits for more than about a block.
+ */
 export class Follower {
   readonly #readers: JournalReader[];
   readonly #derivation: Derivation;
   readonly #positions = new Map<string, JournalPosition>();
+  readonly #heads = new Map<JournalReader, Head>();
   readonly #syncedEnds = new Map<string, JournalPosition>();
   #stopped = false;
   #wake: (() => void) | undefined;
@@ -43,23 +55,21 @@ export class Follower {
     }
     let isSynced = true;
     while (!this.#stopped) {
-      let processed = false;
-      for (const reader of this.#readers) {
-        const block = await this.#read(reader);
-        if (block === undefined) continue;
-        if (once && !block.isSynced && !(await this.#reaches(reader, block.to))) continue;
+      const head = await this.#oldest(once);
+      if (head !== undefined) {
+        const { reader, block } = head;
+        this.#heads.delete(reader);
         this.#derivation.process(block);
         this.#positions.set(reader.writer, block.to);
         if (!block.isSynced) isSynced = false;
         else if (isSynced) hooks.synced();
-        processed = true;
         await hooks.afterBlock();
       }
       if (!isSynced && (await this.isSynced())) {
         isSynced = true;
         hooks.synced();
       }
-      if (processed) continue;
+      if (head !== undefined) continue;
       if (once) return;
       await this.#waitForMore(isSynced);
     }
@@ -95,6 +105,22 @@ export class Follower {
   stop(): void {
     this.#stopped = true;
     this.#wake?.();
+  }
+
+  /** The oldest of the next blocks of all journals; undefined when none has one. */
+  async #oldest(once: boolean): Promise<Head | undefined> {
+    for (const reader of this.#readers) {
+      if (this.#heads.has(reader)) continue;
+      const block = await this.#read(reader);
+      if (block === undefined) continue;
+      if (once && !block.isSynced && !(await this.#reaches(reader, block.to))) continue;
+      this.#heads.set(reader, { reader, block, receivedAtUs: firstReceivedAtUs(block) });
+    }
+    let oldest: Head | undefined;
+    for (const head of this.#heads.values()) {
+      if (oldest === undefined || head.receivedAtUs < oldest.receivedAtUs) oldest = head;
+    }
+    return oldest;
   }
 
   /** The next block. Damage is passed over and recorded: the ledgers then see what ids it took. */
@@ -144,4 +170,12 @@ export class Follower {
 
 function isAtOrAfter(a: JournalPosition, b: JournalPosition): boolean {
   return a.segment > b.segment || (a.segment === b.segment && a.offset >= b.offset);
+}
+
+function firstReceivedAtUs(block: JournalBlock): number {
+  let first = Number.POSITIVE_INFINITY;
+  block.forEach((record) => {
+    if (first === Number.POSITIVE_INFINITY) first = record.receivedAtUs;
+  });
+  return first;
 }

@@ -23,6 +23,8 @@ const retryDelayMsMin = 500;
 const retryDelayMsMax = 60_000;
 /** Share of the venue's weight budget that we use: the address may be shared with other programs. */
 const budgetShare = 0.8;
+/** Snapshots weigh ten times as much as repairs; after many reconnects they must leave room for them. */
+const snapshotShare = 0.5;
 
 interface Question {
   readonly key: string;
@@ -100,13 +102,16 @@ export class Governor {
       this.#pumpAfter(this.#blockedUntilMs - nowMs);
       return;
     }
-    const next = [...this.#queue.values()].sort(
-      (a, b) => purposeRank[a.request.purpose] - purposeRank[b.request.purpose],
-    )[0]!;
     // One question at a time: answers keep their order, and a ban is noticed before the next request adds to it.
     if (this.#inFlight.size > 0) return;
-    const budget = this.#source.restLimits(next.request.market).weightPerMinute * budgetShare;
-    if (this.#usedWeight(nowMs) + next.request.weight > budget) {
+    const usedWeight = this.#usedWeight(nowMs);
+    const next = [...this.#queue.values()]
+      .sort((a, b) => purposeRank[a.request.purpose] - purposeRank[b.request.purpose])
+      .find(({ request }) => {
+        const share = request.purpose === 'book-snapshot' ? snapshotShare : budgetShare;
+        return usedWeight + request.weight <= this.#source.restLimits(request.market).weightPerMinute * share;
+      });
+    if (next === undefined) {
       this.#pumpAfter(1000);
       return;
     }

@@ -301,7 +301,7 @@ export class Market implements MarketView {
         market: session.market,
         state: session.state,
         sinceUs: session.sinceUs,
-        streams: derivation.sessions.planned(session.planSession)?.streams.length ?? 0,
+        streams: derivation.sessions.planned(session.writer, session.planSession)?.streams.length ?? 0,
         frames: session.frames,
         reconnects: derivation.sessions.reconnects.get(session.planSession) ?? 0,
         lastFrameAtUs: session.lastFrameAtUs === 0 ? null : session.lastFrameAtUs,

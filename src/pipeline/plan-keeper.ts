@@ -32,14 +32,17 @@ export class PlanKeeper {
     this.#subject = subject;
   }
 
-  /** Writes the plan if there is none yet or the venue's clock moved against ours. */
-  keep(venueOffsetUs: number | undefined): void {
+  /** Writes the plan if there is none yet or the venue's clock moved against ours; the plan when it is a new one. */
+  keep(venueOffsetUs: number | undefined): Plan | undefined {
     const offsetUs = Math.round(venueOffsetUs ?? this.#offsetUs ?? 0);
-    if (this.#offsetUs !== undefined && Math.abs(offsetUs - this.#offsetUs) < offsetToleranceUs) return;
+    if (this.#offsetUs !== undefined && Math.abs(offsetUs - this.#offsetUs) < offsetToleranceUs) {
+      return undefined;
+    }
     this.#offsetUs = offsetUs;
     const { streams, hosts, dataKind, venueTimeMode } = this.#subject;
     const venueTime: Plan['venueTime'] = venueTimeMode === 'wall' ? { mode: 'wall', offsetUs } : { mode: 'frames' };
     this.plan = this.#source.plan({ streams, hosts, dataKind, venueTime });
     this.#files.writeAtomic(this.#path, encoder.encode(`${JSON.stringify(this.plan, null, 2)}\n`));
+    return this.plan;
   }
 }

@@ -1,4 +1,4 @@
-import type { Market } from '../domain/instrument.ts';
+import { instrumentId, type Market } from '../domain/instrument.ts';
 import type { SessionRecord } from '../ports/journal.ts';
 import type { Plan, SessionPlan } from '../ports/source.ts';
 
@@ -19,7 +19,12 @@ export interface SessionState {
  * are disconnected only when none is open.
  */
 export class SessionTable {
+  /** The plan journalled last, by whomever. */
   plan: Plan | undefined;
+  /** The plan in force in each journal: what its records mean must not depend on how far another one was read. */
+  readonly #plans = new Map<string, Plan>();
+  /** Instruments whose trades the plan of a journal subscribes. */
+  readonly #withTrades = new Map<string, Set<string>>();
   /** How often each plan session was dialled again. */
   readonly reconnects = new Map<string, number>();
   readonly #sessions = new Map<string, SessionState>();
@@ -37,8 +42,20 @@ export class SessionTable {
     return [...this.#sessions.values()];
   }
 
-  planned(planSession: string): SessionPlan | undefined {
-    return this.plan?.sessions.find((session) => session.id === planSession);
+  follow(writer: string, plan: Plan): void {
+    this.plan = plan;
+    this.#plans.set(writer, plan);
+    const trades = plan.sessions.flatMap((session) => session.streams.filter(({ kind }) => kind === 'trade'));
+    this.#withTrades.set(writer, new Set(trades.map(({ instrument }) => instrumentId(instrument))));
+  }
+
+  planned(writer: string, planSession: string): SessionPlan | undefined {
+    return (this.#plans.get(writer) ?? this.plan)?.sessions.find((session) => session.id === planSession);
+  }
+
+  /** Whether the plan of this journal records trades of the instrument; undefined while the journal has none. */
+  recordsTrades(writer: string, instrument: string): boolean | undefined {
+    return this.#withTrades.get(writer)?.has(instrument);
   }
 
   /** Applies a session record; the plan session that lost its last open session by it, if any. */
@@ -100,12 +117,18 @@ export class SessionTable {
   }
 
   toJSON(): unknown {
-    return { plan: this.plan, reconnects: [...this.reconnects], sessions: this.all() };
+    return { plan: this.plan, plans: [...this.#plans], reconnects: [...this.reconnects], sessions: this.all() };
   }
 
   load(json: unknown): void {
     this.#last = undefined;
-    const saved = json as { plan?: Plan; reconnects: [string, number][]; sessions: SessionState[] };
+    const saved = json as {
+      plan?: Plan;
+      plans: [string, Plan][];
+      reconnects: [string, number][];
+      sessions: SessionState[];
+    };
+    for (const [writer, plan] of saved.plans) this.follow(writer, plan);
     this.plan = saved.plan;
     for (const [planSession, count] of saved.reconnects) this.reconnects.set(planSession, count);
     for (const session of saved.sessions) this.#sessions.set(`${session.writer}/${session.session}`, session);

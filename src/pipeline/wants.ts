@@ -15,7 +15,9 @@ const rowsPerRequest = 1000;
 /** Questions about one stream's gaps that are open at once. */
 const rangesAtOnce = 8;
 const exchangeInfoPeriodUs = hourUs;
-const timePeriodUs = 10 * minuteUs;
+const timePeriodUs = minuteUs;
+/** Answers at once after a start, of which the quickest counts. */
+const firstTimeAnswers = 5;
 
 /** What the state at hand makes us want to ask the venue. Asking for it twice is harmless. */
 export function wants(derivation: Derivation): Want[] {
@@ -34,7 +36,8 @@ export function wants(derivation: Derivation): Want[] {
   for (const [market, symbols] of marketSymbols) {
     const infoKey = `exchange-info/${market}/${period(exchangeInfoPeriodUs)}`;
     found.push({ key: infoKey, request: requests.exchangeInfo(market, symbols) });
-    found.push({ key: `time/${market}/${period(timePeriodUs)}`, request: requests.time(market) });
+    const turn = Math.min(firstTimeAnswers, derivation.clock.count);
+    found.push({ key: `time/${market}/${period(timePeriodUs)}/${turn}`, request: requests.time(market) });
   }
   return found;
 }
