@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import type { BlobStore } from './blob-store.ts';
+import { contract, type Exemptions, type Promises } from './promises.contract.ts';
 
 /** What a promise is shown on: a store, a way to open it afresh, and a local file with some bytes. */
 export interface BlobStoreUnderTest {
@@ -18,7 +18,7 @@ async function namesOf(store: BlobStore, prefix: string): Promise<string[]> {
   return names.sort();
 }
 
-const promises: Readonly<Record<string, (under: BlobStoreUnderTest) => Promise<void>>> = {
+const promises: Promises<BlobStoreUnderTest> = {
   'a blob is read back as it was put, also after a reopening': async ({ store, reopen }) => {
     await store.put('a/b/one.bin', bytesOf('one'));
     await store.put('empty', new Uint8Array());
@@ -74,19 +74,11 @@ const promises: Readonly<Record<string, (under: BlobStoreUnderTest) => Promise<v
   },
 };
 
-/** Runs every promise on a fresh store. An exemption is a promise's name with its reason; one that names none fails. */
+/** Runs every promise on a fresh store. */
 export function blobStoreContract(
   name: string,
   open: () => Promise<BlobStoreUnderTest>,
-  exemptions: Readonly<Record<string, string>> = {},
+  exemptions?: Exemptions,
 ): void {
-  for (const [promise, show] of Object.entries(promises)) {
-    test(`${name}: ${promise}`, { skip: exemptions[promise] ?? false }, async () => show(await open()));
-  }
-  test(`${name}: every exemption names a promise`, () => {
-    assert.deepEqual(
-      Object.keys(exemptions).filter((promise) => !(promise in promises)),
-      [],
-    );
-  });
+  contract(name, promises, open, exemptions);
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import type { TestContext } from 'node:test';
 import type { Catalog, DataFile } from './catalog.ts';
+import { contract, type Exemptions, type Promises } from './promises.contract.ts';
 
 /** What a promise is shown on: a catalog, and a second opening of the same one, as another process has it. */
 export interface CatalogUnderTest {
@@ -18,7 +19,7 @@ function file(name: string): DataFile {
 const position = { writer: 'recorder', segment: 1, offset: 10, sequence: 2 };
 const names = (files: readonly DataFile[]): string[] => files.map((one) => one.name).sort();
 
-const promises: Readonly<Record<string, (under: CatalogUnderTest) => Promise<void>>> = {
+const promises: Promises<CatalogUnderTest> = {
   'a new catalog is version 0, empty': async ({ catalog }) => {
     assert.deepEqual(await catalog.state(), { version: 0, positions: [], checkpoint: undefined, files: [] });
   },
@@ -113,23 +114,12 @@ const promises: Readonly<Record<string, (under: CatalogUnderTest) => Promise<voi
   },
 };
 
-/** Runs every promise on a fresh catalog. An exemption is a promise's name with its reason; one that names none fails. */
-export function catalogContract(
-  name: string,
-  open: () => Promise<CatalogUnderTest>,
-  exemptions: Readonly<Record<string, string>> = {},
-): void {
-  for (const [promise, show] of Object.entries(promises)) {
-    test(`${name}: ${promise}`, { skip: exemptions[promise] ?? false }, async () => {
-      const under = await open();
-      await show(under);
-      await under.catalog.close();
-    });
-  }
-  test(`${name}: every exemption names a promise`, () => {
-    assert.deepEqual(
-      Object.keys(exemptions).filter((promise) => !(promise in promises)),
-      [],
-    );
-  });
+/** Runs every promise on a fresh catalog. */
+export function catalogContract(name: string, open: () => Promise<CatalogUnderTest>, exemptions?: Exemptions): void {
+  const openOnce = async (t: TestContext) => {
+    const under = await open();
+    t.after(() => under.catalog.close());
+    return under;
+  };
+  contract(name, promises, openOnce, exemptions);
 }

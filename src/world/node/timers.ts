@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import type { Timers } from '../../ports/world.ts';
 
 /** Node fires a timer at once when its delay does not fit 31 bits; so a longer one is taken in steps. */
@@ -10,12 +11,16 @@ export function createNodeTimers(): Timers {
         const immediate = setImmediate(callback);
         return () => clearImmediate(immediate);
       }
+      const dueMs = performance.now() + delayMs;
       let timer: NodeJS.Timeout;
       const wait = (remainingMs: number): void => {
-        timer =
-          remainingMs > longestDelayMs
-            ? setTimeout(() => wait(remainingMs - longestDelayMs), longestDelayMs)
-            : setTimeout(callback, remainingMs);
+        timer = setTimeout(look, Math.min(remainingMs, longestDelayMs));
+      };
+      // Node counts in whole milliseconds and may be up to one early.
+      const look = (): void => {
+        const remainingMs = dueMs - performance.now();
+        if (remainingMs > 0) wait(remainingMs);
+        else callback();
       };
       wait(delayMs);
       return () => clearTimeout(timer);

@@ -12,7 +12,8 @@ export class Agenda {
   private count = 0;
 
   at(delayUs: number, callback: () => void): () => void {
-    const entry: Entry = { atUs: this.nowUs + Math.max(0, delayUs), order: this.count, callback, isCancelled: false };
+    const atUs = this.nowUs + Math.max(0, Math.ceil(delayUs));
+    const entry: Entry = { atUs, order: this.count, callback, isCancelled: false };
     this.count += 1;
     this.push(entry);
     return () => {
@@ -31,6 +32,18 @@ export class Agenda {
       this.nowUs = Math.max(this.nowUs, entry.atUs);
       entry.callback();
     }
+  }
+
+  /** Lets time pass until the promise settles. */
+  async settle<T>(promise: Promise<T>): Promise<T> {
+    let isSettled = false;
+    const note = (): void => {
+      isSettled = true;
+    };
+    promise.then(note, note);
+    if (!(await this.runUntil(() => isSettled)))
+      throw new Error('nothing is left to do, and the promise has not settled');
+    return promise;
   }
 
   /** What a crash leaves of a process's intentions. */

@@ -56,8 +56,8 @@ export class SimulatedDisk implements Files {
 
   list(folder: string): string[] {
     if (!this.folders.has(folder)) throw missing(folder);
-    return [...this.names.keys()]
-      .filter((path) => path.slice(0, path.lastIndexOf('/')) === folder)
+    return [...this.names.keys(), ...this.folders]
+      .filter((path) => path !== folder && parentOf(path) === folder)
       .map((path) => path.slice(folder.length + 1))
       .sort();
   }
@@ -75,10 +75,11 @@ export class SimulatedDisk implements Files {
   }
 
   writeAtomic(path: string, bytes: Uint8Array): void {
+    this.needFolder(path);
     this.failIf(this.faults.onWrite?.(path, bytes.length)?.error);
     const copy = Buffer.from(bytes);
     this.names.set(path, { bytes: copy, durable: copy });
-    this.syncFolder(path.slice(0, path.lastIndexOf('/')));
+    this.syncFolder(parentOf(path));
   }
 
   open(path: string, mode: 'read' | 'append' | 'create'): OpenFile {
@@ -86,6 +87,7 @@ export class SimulatedDisk implements Files {
     if (mode === 'create' && inode !== undefined) throw Object.assign(new Error('EEXIST'), { code: 'EEXIST' });
     if (inode === undefined) {
       if (mode === 'read') throw missing(path);
+      this.needFolder(path);
       inode = { bytes: Buffer.alloc(0), durable: Buffer.alloc(0) };
       this.names.set(path, inode);
     }
@@ -102,7 +104,7 @@ export class SimulatedDisk implements Files {
   }
 
   syncFolder(folder: string): void {
-    const isInside = (path: string): boolean => path.slice(0, path.lastIndexOf('/')) === folder;
+    const isInside = (path: string): boolean => parentOf(path) === folder;
     for (const path of this.durableNames.keys()) if (isInside(path)) this.durableNames.delete(path);
     for (const [path, inode] of this.names) if (isInside(path)) this.durableNames.set(path, inode);
   }
@@ -166,6 +168,10 @@ export class SimulatedDisk implements Files {
     };
   }
 
+  private needFolder(path: string): void {
+    if (!this.folders.has(parentOf(path))) throw missing(path);
+  }
+
   private inode(path: string): Inode {
     const inode = this.names.get(path);
     if (inode === undefined) throw missing(path);
@@ -175,6 +181,10 @@ export class SimulatedDisk implements Files {
   private failIf(error: Error | undefined): void {
     if (error !== undefined) throw error;
   }
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/')) || '/';
 }
 
 function missing(path: string): Error {
