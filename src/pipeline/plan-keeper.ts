@@ -13,7 +13,7 @@ export interface PlanSubject {
 }
 
 /** Clock offsets that differ by less are the same: a new plan is a new record. */
-const offsetToleranceUs = 20_000;
+const offsetToleranceUs = 5_000;
 const encoder = new TextEncoder();
 
 /** Writes the plan file that the recorder follows, and again when the measured clock offset moved. */
