@@ -8,7 +8,7 @@ import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import type { TidemarkError } from '../domain/error.ts';
-import { recordKinds, type SessionRecord } from '../ports/journal.ts';
+import { recordKinds } from '../ports/journal.ts';
 import { createNodeWorld } from '../world/node/index.ts';
 import { compressSegment } from './compressed-segment.ts';
 import type { JournalHost } from './host.ts';
@@ -222,32 +222,4 @@ test('a compressed segment reads the same, at the same offsets, and the newest i
   assert.deepEqual(await readAll(folder), before);
   assert.deepEqual(await readAll(folder, 100), before);
   await assert.rejects(compressSegment(world, folder, segments.at(-1)!), { code: 'segment-open' });
-});
-
-test('the head of a later segment names the sessions that live, and only those', async (context) => {
-  const folder = newFolder(context);
-  const writer = await open(folder, 2000);
-  const say = (record: SessionRecord): void => {
-    writer.append({ ...frame(JSON.stringify(record)), kind: recordKinds.session, session: record.session });
-  };
-  for (const session of [1, 2]) {
-    say({ event: 'dialled', session, planSession: 'spot-0', market: 'spot', url: 'wss://x' });
-    say({ event: 'subscribed', session, streams: ['a@trade'], requestId: 1 });
-  }
-  say({ event: 'closed', session: 1, code: 1006, reason: '', side: 'network' });
-  await writer.sync();
-  writer.append(frame('x'.repeat(3000)));
-  await writer.sync();
-  writer.append(frame('in the next segment'));
-  await writer.close();
-  const reader = await openJournalReader(world, { folder, host: alone });
-  const head = await reader.head(2);
-  assert.deepEqual(
-    head?.sessions.map((record) => [record.event, record.session]),
-    [
-      ['dialled', 2],
-      ['subscribed', 2],
-    ],
-  );
-  await reader.close();
 });

@@ -1,60 +1,58 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { test } from 'node:test';
-import { recordKinds } from '../ports/journal.ts';
+import { journalContract } from '../ports/journal.contract.ts';
+import type { World } from '../ports/world.ts';
 import { createNodeWorld } from '../world/node/index.ts';
+import { createSimulatedWorld } from '../world/simulated/index.ts';
+import type { JournalHost } from './host.ts';
 import { openJournalReader } from './reader.ts';
 import { openJournalWriter } from './writer.ts';
 
-test('what is appended is read back, in order, by a reader that follows', async () => {
-  const folder = mkdtempSync(`${tmpdir()}/journal-`);
-  const world = createNodeWorld();
-  const reader = await openJournalReader(world, { folder });
-  const from0 = await reader.start();
-  const writer = await openJournalWriter(world, {
-    folder,
-    writer: 'recorder',
-    version: '0',
-    segmentMaxBytes: 20_000,
-    onFailure: (error) => assert.fail(error),
-  });
-  const seen: string[] = [];
-  const count = 1000;
-  const following = (async () => {
-    for (let from = from0; seen.length < count; ) {
-      const block = await reader.read(from, 5000);
-      if (block === undefined) {
-        await reader.wait(1000);
-        continue;
-      }
-      block.forEach((record) => {
-        if (record.kind === recordKinds.frame) {
-          assert.equal(record.receivedAtUs, 1.7e15 + seen.length);
-          assert.equal(record.session, 2 ** 33 + 7);
-          seen.push(Buffer.from(record.bytes.subarray(record.start, record.end)).toString());
-        }
-      });
-      from = block.to;
-    }
-  })();
-  for (let index = 0; index < count; index += 1) {
-    writer.append({
-      kind: recordKinds.frame,
-      session: 2 ** 33 + 7,
-      receivedAtUs: 1.7e15 + index,
-      monotonicUs: index,
-      payload: Buffer.from(`frame ${index}`.repeat(1 + (index % 50))),
-    });
-    if (index % 100 === 0) await writer.sync();
-  }
-  await writer.sync();
-  await following;
-  await writer.close();
-  await reader.close();
-  assert.deepEqual(
-    seen,
-    Array.from({ length: count }, (_, index) => `frame ${index}`.repeat(1 + (index % 50))),
-  );
-  rmSync(folder, { recursive: true });
+const optionsOf = (folder: string, segmentMaxBytes: number | undefined, host?: JournalHost) => ({
+  folder,
+  writer: 'recorder',
+  version: '0',
+  ...(segmentMaxBytes === undefined ? {} : { segmentMaxBytes }),
+  ...(host === undefined ? {} : { host }),
+  onFailure: (error: Error) => assert.fail(error),
 });
+
+/** A machine where nobody tells a reader of new length. */
+const quietHost: JournalHost = {
+  lock: () => ({ isHeld: () => true, release() {} }),
+  announce: () => ({ announce() {}, close() {} }),
+  listen: () => ({ isConnected: false, close() {} }),
+};
+
+function onNode(world: World, t: { after(done: () => void): void }, host?: JournalHost) {
+  const folder = mkdtempSync(`${tmpdir()}/journal-`);
+  t.after(() => rmSync(folder, { recursive: true }));
+  return {
+    openWriter: (segmentMaxBytes?: number) => openJournalWriter(world, optionsOf(folder, segmentMaxBytes, host)),
+    openReader: () => openJournalReader(world, { folder, ...(host === undefined ? {} : { host }) }),
+    inTime: <T>(promise: Promise<T>) => promise,
+  };
+}
+
+journalContract('segment files', (t) => onNode(createNodeWorld(), t));
+
+journalContract('segment files, polled', (t) => onNode(createNodeWorld(), t, quietHost), {
+  'a second writer is refused while the first one lives, and let in afterwards': 'this host has no lock',
+});
+
+let seed = 0;
+journalContract(
+  'segment files on the simulated disk',
+  () => {
+    const world = createSimulatedWorld(++seed);
+    const folder = '/data/journal';
+    const inTime = <T>(promise: Promise<T>) => world.agenda.settle(promise);
+    return {
+      openWriter: (segmentMaxBytes) => inTime(openJournalWriter(world, optionsOf(folder, segmentMaxBytes, quietHost))),
+      openReader: () => openJournalReader(world, { folder, host: quietHost }),
+      inTime,
+    };
+  },
+  { 'a second writer is refused while the first one lives, and let in afterwards': 'the simulated host has no lock' },
+);
