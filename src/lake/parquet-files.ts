@@ -42,16 +42,18 @@ export function identityList(spec: TableSpec): readonly string[] {
   return ['market', 'symbol', ...spec.key].map(sqlName);
 }
 
-/** Rows of `relation` as one sorted Parquet file. */
+/** Rows of `relation` as one sorted Parquet file. A relation that is sorted must name one table only: joins lose the order. */
 export async function writeParquet(
   connection: DuckDBConnection,
   spec: TableSpec,
   relation: string,
   localPath: string,
   level: DataFile['level'],
+  isSorted = false,
 ): Promise<void> {
+  const order = isSorted ? '' : ` ORDER BY ${orderList(spec)}`;
   await connection.run(
-    `COPY (SELECT ${columnList(spec)} FROM (${relation}) ORDER BY ${orderList(spec)}) TO ${sqlText(localPath)}
+    `COPY (SELECT ${columnList(spec)} FROM (${relation})${order}) TO ${sqlText(localPath)}
      (${parquetOptions(spec, level)})`,
   );
 }

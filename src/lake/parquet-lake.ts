@@ -14,10 +14,11 @@ import type { Catalog, CatalogChange, DataFile } from '../ports/catalog.ts';
 import type { ContentHash, Lake, LakeCommit, LakeFiles, LakeQuery, LakeRows, LakeState } from '../ports/lake.ts';
 import { type CompactionWork, compactPartition, nextCompaction } from './compaction.ts';
 import { contentHashes, refuseTwins } from './content-hash.ts';
+import { type FileOrder, fileOrder } from './file-order.ts';
 import { describeParquet, identityList, parquetRelation, type WrittenFile, writeParquet } from './parquet-files.ts';
 import { readRows } from './read-rows.ts';
 import { rowsOf, SqlSession, sqlError } from './sql-session.ts';
-import { ownRows, stageBatch, stagedPartitions, stageSlots } from './staging.ts';
+import { ownRows, stageBatch, stagedPartitions, stageInOrder, stageSlots } from './staging.ts';
 import { Turns } from './turns.ts';
 
 export interface ParquetLakeOptions {
@@ -95,7 +96,11 @@ class ParquetLake implements Lake {
           const { files } = await this.#catalog.state();
           await this.#session.use(async (connection) => {
             await stageSlots(connection, commit.slots, batches);
-            for (const batch of batches) await this.#writeBatch(connection, batch, files, written, removed);
+            for (const batch of batches) {
+              const order = batch.spec.kind === 'events' ? fileOrder(batch, commit.slots) : undefined;
+              if (order === undefined) await this.#writeBatch(connection, batch, files, written, removed);
+              else await this.#writeInOrder(connection, batch, order, written);
+            }
           });
         }
         const checkpoint = await this.#putCheckpoint(commit.checkpoint);
@@ -260,6 +265,28 @@ class ParquetLake implements Lake {
     return looks >= quietLooks;
   }
 
+  /** The same for events that come in the order of their files. */
+  async #writeInOrder(
+    connection: DuckDBConnection,
+    batch: Batch,
+    order: FileOrder,
+    written: WrittenFile[],
+  ): Promise<void> {
+    const { spec } = batch;
+    const own = await stageInOrder(connection, batch, order, `staged_${spec.name}`);
+    let rows = 0;
+    for (const { market, date } of order.partitions) {
+      const relation =
+        order.partitions.length === 1
+          ? own
+          : `SELECT * FROM (${own}) WHERE market = ${sqlText(market)} AND date = ${sqlText(date)}::DATE`;
+      const file = await this.#writeFile(connection, spec, relation, 'minute', true);
+      rows += file.file.rows;
+      written.push(file);
+    }
+    assert(rows === batch.length, `each of ${batch.length} rows is in a file (${rows} are)`);
+  }
+
   /** Writes the files of one batch to scratch, one a market and day, with the rows of `state` files that it touches. */
   async #writeBatch(
     connection: DuckDBConnection,
@@ -334,9 +361,10 @@ class ParquetLake implements Lake {
     spec: TableSpec,
     relation: string,
     level: DataFile['level'],
+    isSorted = false,
   ): Promise<WrittenFile> {
     const localPath = this.#scratchPath();
-    await writeParquet(connection, spec, relation, localPath, level);
+    await writeParquet(connection, spec, relation, localPath, level, isSorted);
     return describeParquet(connection, spec, localPath, level);
   }
 

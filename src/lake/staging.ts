@@ -10,9 +10,10 @@ import {
 } from '@duckdb/node-api';
 import type { Batch } from '../domain/batch.ts';
 import { assert } from '../domain/error.ts';
-import type { Slots } from '../domain/slots.ts';
+import type { Slot, Slots } from '../domain/slots.ts';
 import type { Column, ColumnType, TableSpec } from '../domain/table.ts';
-import { sqlName, sqlTypeOf } from '../domain/table-sql.ts';
+import { sqlName, sqlText, sqlTypeOf } from '../domain/table-sql.ts';
+import type { FileOrder } from './file-order.ts';
 
 /** Rows in a vector of DuckDB. */
 const chunkRows = 2048;
@@ -61,6 +62,68 @@ export async function stageBatch(connection: DuckDBConnection, batch: Batch, sta
     }
   }
   await append(connection, staged, ['slot', ...columns.map(([name]) => name)], types, sources, batch.length);
+}
+
+/** The same in the order of the file, and the SELECT that turns it into rows of the table without a join or a sort. */
+export async function stageInOrder(
+  connection: DuckDBConnection,
+  batch: Batch,
+  order: FileOrder,
+  staged: string,
+): Promise<string> {
+  const columns = Object.entries(batch.spec.columns);
+  const types = [UINTEGER, ...columns.map(([, column]) => stagedType(column.type))];
+  const data = batch.columns as Record<string, ArrayLike<unknown>>;
+  const texts = new Map<string, readonly string[]>();
+  const sources: ArrayLike<unknown>[] = [order.codes];
+  for (const [name, column] of columns) {
+    let source = data[name]!;
+    if (column.type === 'text') {
+      const known = coded(source as (string | null)[], batch.length);
+      texts.set(name, known.texts);
+      source = known.codes;
+    }
+    sources.push(order.rows === undefined ? source : gathered(source, order.rows));
+  }
+  await append(connection, staged, ['slot', ...columns.map(([name]) => name)], types, sources, batch.length);
+  const slots = order.slots;
+  const units = (scaleOf: (slot: Slot) => number, type: string) =>
+    chosen(
+      slots.map((slot) => `${unitText(scaleOf(slot))}::${type}`),
+      't.slot',
+    );
+  const values: StagedValues = {
+    market: chosen(
+      slots.map((slot) => sqlText(slot.instrument.market)),
+      't.slot',
+    ),
+    symbol: chosen(
+      slots.map((slot) => sqlText(slot.instrument.symbol)),
+      't.slot',
+    ),
+    priceUnit: units((slot) => slot.priceScale, 'DECIMAL(9,8)'),
+    quantityUnit: units((slot) => slot.quantityScale, 'DECIMAL(9,8)'),
+    productUnit: units((slot) => slot.priceScale + slot.quantityScale, 'DECIMAL(17,16)'),
+    text: (name) => {
+      const known = texts.get(name)!.map(sqlText);
+      const code = `t.${sqlName(name)}`;
+      return `CASE WHEN ${code} = ${noText} THEN NULL ELSE ${known.length === 0 ? 'NULL' : chosen(known, code)} END`;
+    },
+  };
+  return `SELECT ${ownColumns(batch.spec, values)} FROM ${staged} t`;
+}
+
+/** The literal that `code` counts to; just the literal where there is no choice. */
+function chosen(literals: readonly string[], code: string): string {
+  return new Set(literals).size === 1 ? literals[0]! : `[${literals.join(', ')}][${code}::BIGINT + 1]`;
+}
+
+function gathered(column: ArrayLike<unknown>, rows: Uint32Array): ArrayLike<unknown> {
+  if (Array.isArray(column)) return Array.from(rows, (row) => column[row]);
+  const from = column as Float64Array;
+  const to = new (from.constructor as Float64ArrayConstructor)(rows.length);
+  for (let at = 0; at < rows.length; at++) to[at] = from[rows[at]!]!;
+  return to;
 }
 
 function textsOf(staged: string, column: string): string {
@@ -155,8 +218,27 @@ function unitText(scale: number): string {
   return scale === 0 ? '1' : `0.${'1'.padStart(scale, '0')}`;
 }
 
+/** SQL for what a staged row's slot and codes stand for. */
+interface StagedValues {
+  readonly market: string;
+  readonly symbol: string;
+  readonly priceUnit: string;
+  readonly quantityUnit: string;
+  readonly productUnit: string;
+  text(column: string): string;
+}
+
+const joined: StagedValues = {
+  market: 's.market',
+  symbol: 's.symbol',
+  priceUnit: 's.price_unit',
+  quantityUnit: 's.quantity_unit',
+  productUnit: 's.product_unit',
+  text: (name) => `${sqlName(`of_${name}`)}.text`,
+};
+
 /** Staged columns as the table's own: exact decimals by multiplication (`/` would go through a double). */
-function ownColumn(name: string, column: Column): string {
+function ownColumn(name: string, column: Column, values: StagedValues): string {
   const staged = `t.${sqlName(name)}`;
   const value = () => {
     switch (column.type) {
@@ -166,19 +248,19 @@ function ownColumn(name: string, column: Column): string {
       case 'time':
         return `make_timestamptz(${staged}::BIGINT)`;
       case 'price':
-        return `(${staged}::BIGINT::DECIMAL(19,0) * s.price_unit)`;
+        return `(${staged}::BIGINT::DECIMAL(19,0) * ${values.priceUnit})`;
       case 'quantity':
-        return `(${staged}::BIGINT::DECIMAL(19,0) * s.quantity_unit)`;
+        return `(${staged}::BIGINT::DECIMAL(19,0) * ${values.quantityUnit})`;
       case 'sum':
-        return `(${staged}::DECIMAL(38,0) * s.quantity_unit)`;
+        return `(${staged}::DECIMAL(38,0) * ${values.quantityUnit})`;
       case 'product':
-        return `(${staged}::DECIMAL(38,0) * s.product_unit)`;
+        return `(${staged}::DECIMAL(38,0) * ${values.productUnit})`;
       case 'wide':
         return `(${staged}::DECIMAL(38,0) * 0.00000001::DECIMAL(9,8))`;
       case 'flag':
         return `(${staged} = 1)`;
       case 'text':
-        return `${sqlName(`of_${name}`)}.text`;
+        return values.text(name);
     }
   };
   const isNumber = !['sum', 'product', 'wide', 'flag', 'text'].includes(column.type);
@@ -186,17 +268,23 @@ function ownColumn(name: string, column: Column): string {
   return isNumber && column.nullable ? `CASE WHEN isnan(${staged}) THEN NULL ELSE ${typed} END` : typed;
 }
 
+function ownColumns(spec: TableSpec, values: StagedValues): string {
+  const columns = Object.entries(spec.columns).map(
+    ([name, column]) => `${ownColumn(name, column, values)} AS ${sqlName(name)}`,
+  );
+  return `${values.market} AS market, ${stagedDate(spec)} AS date, ${values.symbol} AS symbol, ${columns.join(', ')}`;
+}
+
 /** SELECT that turns staged rows into rows of the table, with `rowid` to tell which of two came later. */
 export function ownRows(spec: TableSpec, staged: string, withPosition = false): string {
   const declared = Object.entries(spec.columns);
-  const columns = declared.map(([name, column]) => `${ownColumn(name, column)} AS ${sqlName(name)}`);
   const texts = declared
     .filter(([, column]) => column.type === 'text')
     .map(([name]) => {
       const alias = sqlName(`of_${name}`);
       return `LEFT JOIN ${textsOf(staged, name)} AS ${alias} ON ${alias}.code = t.${sqlName(name)}`;
     });
-  return `SELECT s.market AS market, ${stagedDate(spec)} AS date, s.symbol AS symbol, ${columns.join(', ')}${
+  return `SELECT ${ownColumns(spec, joined)}${
     withPosition ? ', t.rowid AS position' : ''
   } FROM ${staged} t JOIN slots s USING (slot) ${texts.join(' ')}`;
 }
