@@ -1,5 +1,6 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
+import { TidemarkError } from '../domain/error.ts';
 
 /** Where things are in a data folder; `docs/data-folder.md` says the same in words. */
 export interface Layout {
@@ -16,7 +17,6 @@ export interface Layout {
 
 export function layoutOf(dataDir: string, cwd: string): Layout {
   const root = path.resolve(cwd, dataDir);
-  mkdirSync(root, { recursive: true });
   return {
     dataDir: root,
     recorderJournal: path.join(root, 'journal', 'recorder'),
@@ -27,4 +27,15 @@ export function layoutOf(dataDir: string, cwd: string): Layout {
     scratch: path.join(root, 'scratch'),
     engineFile: path.join(root, 'engine.json'),
   };
+}
+
+/** For commands that only read: they create nothing. */
+export function refuseUnrecorded(layout: Layout): void {
+  if (existsSync(layout.catalog)) return;
+  throw new TidemarkError('not-found', {
+    doing: 'read from',
+    what: layout.dataDir,
+    why: 'nothing was recorded there',
+    now: 'run tidemark up first, or name the folder with --data-dir',
+  });
 }

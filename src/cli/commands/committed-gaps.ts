@@ -1,6 +1,7 @@
 import type { GapReason, GapState } from '../../domain/state.ts';
 import type { GapRow, LedgerRow } from '../../protocol/api.ts';
 import type { Layout } from '../layout.ts';
+import { refuseUnrecorded } from '../layout.ts';
 import { openStores } from '../wire.ts';
 
 const sql = `SELECT 'binance:' || market || ':' || symbol AS instrument, stream, from_id, to_id, epoch_us(opened_at) AS opened_at,
@@ -10,6 +11,7 @@ const sql = `SELECT 'binance:' || market || ':' || symbol AS instrument, stream,
 export async function committedGaps(
   layout: Layout,
 ): Promise<{ gaps: readonly GapRow[]; ledger: readonly LedgerRow[] }> {
+  refuseUnrecorded(layout);
   const stores = await openStores(layout, { isReadOnly: true });
   try {
     const { catalogVersion, files } = await stores.lake.files(['gaps']);

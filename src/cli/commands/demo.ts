@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { stringify as toYaml } from 'yaml';
@@ -7,7 +7,7 @@ import { layoutOf } from '../layout.ts';
 import { openLog } from '../log.ts';
 import { configOf } from '../program.ts';
 import { Supervisor } from '../supervisor.ts';
-import { integerArgument } from './serve.ts';
+import { integerArgument, portArgument } from './serve.ts';
 import { untilEnded } from './up.ts';
 
 /** What `tidemark harbour` prints when it is ready. */
@@ -22,7 +22,7 @@ export function registerDemo(program: Command): void {
     .command('demo')
     .description('the whole system against a simulated exchange: no network, no account; all it shows is SIMULATED')
     .option('--seed <number>', 'seed of the simulated market', integerArgument, 7)
-    .option('--port <number>', 'port of the dashboard', integerArgument)
+    .option('--port <number>', 'port of the dashboard', portArgument)
     .addHelpText('after', '\nExamples:\n  tidemark demo\n  tidemark demo --seed 42 --port 9000')
     .action(async (options: { seed: number; port?: number }, command: Command) => {
       const { config } = configOf(command);
@@ -31,6 +31,7 @@ export function registerDemo(program: Command): void {
       const dataDir = path.join(config.dataDir, 'demo');
       rmSync(path.resolve(dataDir), { recursive: true, force: true });
       const layout = layoutOf(dataDir, process.cwd());
+      mkdirSync(layout.dataDir, { recursive: true });
       const supervisor = new Supervisor(log);
       const ready = new Promise<HarbourReady>((resolve) => {
         supervisor.start({

@@ -54,12 +54,17 @@ function checkRuntime(): Check {
 
 function checkDisk(config: Config): Check[] {
   const { dataDir } = layoutOf(config.dataDir, process.cwd());
+  // Before the first start the nearest folder above it must be writable.
+  let existing = dataDir;
+  while (!existsSync(existing)) existing = path.dirname(existing);
   try {
-    accessSync(dataDir, constants.W_OK);
+    accessSync(existing, constants.W_OK);
   } catch {
-    return [{ name: 'data folder', result: 'fail', detail: `${dataDir} is not writable: change its owner or dataDir` }];
+    return [
+      { name: 'data folder', result: 'fail', detail: `${dataDir} can not be written to: change its owner or dataDir` },
+    ];
   }
-  const disk = statfsSync(dataDir);
+  const disk = statfsSync(existing);
   const freeBytes = disk.bavail * disk.bsize;
   return [
     { name: 'data folder', result: 'pass', detail: dataDir },

@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
+import { Option } from 'commander';
 import { TidemarkError } from '../../domain/error.ts';
 import { parseInstrumentId } from '../../domain/instrument.ts';
+import { gapStates } from '../../domain/state.ts';
 import type { GapRow, LedgerRow } from '../../protocol/api.ts';
 import { createNodeWorld } from '../../world/node/index.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -15,7 +17,7 @@ export function registerGaps(program: Command): void {
     .command('gaps')
     .description('what is missing: every gap with its reason, its state and what was tried')
     .argument('[instrument]', 'only of this one, like binance:spot:BTCUSDT')
-    .option('--state <state>', 'open, repairing, repaired or declared')
+    .addOption(new Option('--state <state>', 'only gaps in this state').choices([...gapStates]))
     .option('--fail-on-gap', `exit with ${exitCodes.checkFailed} when a gap is not repaired`)
     .addHelpText('after', '\nExamples:\n  tidemark gaps\n  tidemark gaps binance:spot:BTCUSDT --fail-on-gap')
     .action(

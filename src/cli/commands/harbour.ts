@@ -4,7 +4,7 @@ import { demoSymbols, startHarbour } from '../../harbour/index.ts';
 import { createNodeWorld } from '../../world/node/index.ts';
 import { runUntilStopped } from '../process.ts';
 import { globalOptions } from '../program.ts';
-import { integerArgument } from './serve.ts';
+import { integerArgument, portArgument } from './serve.ts';
 
 function speedArgument(text: string): number {
   const speed = Number(text);
@@ -17,7 +17,7 @@ export function registerHarbour(program: Command): void {
     .command('harbour')
     .description('a simulated exchange on this machine: seeded matching engines behind the venue’s own protocol')
     .option('--seed <number>', 'the same seed makes the same market', integerArgument, 7)
-    .option('--port <number>', 'port to listen on; 0 for any free one', integerArgument, 0)
+    .option('--port <number>', 'port to listen on; 0 for any free one', portArgument, 0)
     .option('--speed <factor>', 'market seconds per second', speedArgument, 1)
     .addHelpText('after', '\nExamples:\n  tidemark harbour\n  tidemark harbour --seed 42 --port 9443 --json')
     .action(async (options: { seed: number; port: number; speed: number }, command: Command) => {

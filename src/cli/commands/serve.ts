@@ -10,11 +10,17 @@ export function integerArgument(text: string): number {
   return Number(text);
 }
 
+export function portArgument(text: string): number {
+  const port = integerArgument(text);
+  if (port > 65_535) throw new InvalidArgumentError('a port is at most 65535.');
+  return port;
+}
+
 export function registerServe(program: Command): void {
   program
     .command('serve')
     .description('the engine: journals into candles, books and the lake; HTTP and WebSocket API; dashboard')
-    .option('--port <number>', 'instead of the setting server.port', integerArgument)
+    .option('--port <number>', 'instead of the setting server.port', portArgument)
     .option('--seed <number>', 'seed of the simulated market that is recorded, shown on screen', integerArgument)
     .option('--venue-time <mode>', 'wall, or frames for a replay', 'wall')
     .addHelpText('after', '\nExamples:\n  tidemark serve\n  tidemark serve --port 9000')

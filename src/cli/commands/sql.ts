@@ -5,7 +5,7 @@ import { TidemarkError } from '../../domain/error.ts';
 import { tables } from '../../domain/tables/index.ts';
 import type { Problem, SqlAnswer } from '../../protocol/api.ts';
 import { createNodeWorld } from '../../world/node/index.ts';
-import { layoutOf } from '../layout.ts';
+import { layoutOf, refuseUnrecorded } from '../layout.ts';
 import { print, textTable } from '../output.ts';
 import { configOf, globalOptions } from '../program.ts';
 import { openStores, runningEngineUrl } from '../wire.ts';
@@ -79,6 +79,7 @@ async function ask(sql: string, dataDir: string, maxRows: number): Promise<Answe
     }
     return { ...((await response.json()) as SqlAnswer), source: 'engine' };
   }
+  refuseUnrecorded(layout);
   const stores = await openStores(layout, { isReadOnly: true });
   try {
     const { catalogVersion, files } = await stores.lake.files(tables.map((table) => table.name));
