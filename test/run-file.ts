@@ -31,7 +31,7 @@ const keptOutput = 65_536;
 const exitGraceMs = 5_000;
 
 /** Set for test files. A run inside one stays in its process group, so that whoever kills the group kills all of it. */
-const groupVariable = 'TIDEMARK_TEST_GROUP';
+const groupVariable = 'TEST_FILE_GROUP';
 const ownsGroup = process.env[groupVariable] === undefined;
 
 /** Takes a stream of text apart into events and everything else. */

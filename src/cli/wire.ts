@@ -73,7 +73,7 @@ export function hostsOf(config: Config): VenueHosts {
   return { streams: pick('streams'), rest: pick('rest') };
 }
 
-interface Subscription {
+export interface Subscription {
   readonly instrument: Instrument;
   readonly kind: StreamKind;
   readonly interval?: Interval;
@@ -97,8 +97,8 @@ export interface Running {
 
 export interface RunningRecorder extends Running {
   readonly recorder: Recorder;
-  /** Resolves when all received so far survives a power cut. */
-  sync(): Promise<void>;
+  /** Resolves when all received so far survives a power cut, with the sequence of the record that comes next. */
+  sync(): Promise<number>;
 }
 
 export async function runRecorder(config: Config, cwd: string, log: Logger): Promise<RunningRecorder> {
@@ -120,7 +120,10 @@ export async function runRecorder(config: Config, cwd: string, log: Logger): Pro
   const recorder = startRecorder(world, { journal, planFile: layout.planFile, source: openSource(), log });
   return {
     recorder,
-    sync: () => journal.sync(),
+    sync: async () => {
+      await journal.sync();
+      return journal.syncedSequence;
+    },
     done,
     stop: async () => {
       await recorder.stop();
@@ -134,7 +137,7 @@ export async function openStores(
   layout: Layout,
   options: { isReadOnly?: boolean } = {},
 ): Promise<{ lake: Lake; warehouse: Warehouse; close(): Promise<void> }> {
-  mkdirSync(layout.lake, { recursive: true });
+  if (!options.isReadOnly) mkdirSync(layout.lake, { recursive: true });
   const catalog = await openSqliteCatalog(layout.catalog);
   const lake = await openParquetLake({
     catalog,
@@ -155,9 +158,15 @@ export async function openStores(
 export interface RunningEngine extends Running {
   readonly engine: Engine;
   readonly server: RunningServer;
+  /** Resolves when the recorder's records before this one, and all answers so far, are derived; rejects when it fails first. */
+  derived(recorderSequence: number): Promise<void>;
 }
 
+const derivedLookMs = 10;
+
 export interface EngineSettings {
+  /** Instead of every configured stream of every configured instrument. */
+  readonly streams?: readonly Subscription[];
   readonly venueTimeMode?: 'wall' | 'frames';
   readonly seed?: number | null;
   readonly webFolder?: string;
@@ -200,7 +209,7 @@ export async function runEngine(
     hosts: hostsOf(config),
     planFile: layout.planFile,
     subject: {
-      streams: subscriptionsOf(config),
+      streams: settings.streams ?? subscriptionsOf(config),
       hosts: hostsOf(config),
       dataKind: config.dataKind,
       venueTimeMode: settings.venueTimeMode ?? 'wall',
@@ -234,10 +243,26 @@ export async function runEngine(
     random: world.random,
   });
   writeFileSync(layout.engineFile, JSON.stringify({ url: server.url, pid: process.pid }));
+  const done = Promise.race([engine.done, journalFailed]);
+  const ended = done.then(() => {
+    throw new TidemarkError('engine-stopped', { doing: 'wait for what is derived', why: 'the engine was stopped' });
+  });
+  ended.catch(() => {});
   return {
     engine,
     server,
-    done: Promise.race([engine.done, journalFailed]),
+    derived: async (recorderSequence) => {
+      await journal.sync();
+      const wanted: Record<string, number> = { recorder: recorderSequence, engine: journal.syncedSequence };
+      const isReached = () =>
+        readers.every(({ writer }) =>
+          engine.positions.some((at) => at.writer === writer && at.sequence >= wanted[writer]!),
+        );
+      while (!isReached()) {
+        await Promise.race([ended, new Promise<void>((resolve) => world.timers.after(derivedLookMs, resolve))]);
+      }
+    },
+    done,
     stop: async () => {
       await server.close();
       await engine.stop();

@@ -45,7 +45,7 @@ export interface Harbour {
   setUpgradeFailure(failure: HttpFailure | undefined): void;
   /** `BREAK`, `HALT`, `CANCEL_ONLY`, `TRADING`; matched symbols only. */
   setSymbolStatus(symbol: string, status: string): void;
-  /** Resolves at the end of a replay or of a run with an end. */
+  /** Resolves at the end of a replay or of a run with an end; rejects when the recording turns out to be broken. */
   readonly done: Promise<void>;
   stop(): Promise<void>;
 }
@@ -73,6 +73,8 @@ class RunningHarbour implements Harbour, Doors {
   readonly #attempts = new Map<string, number[]>();
   readonly done: Promise<void>;
   #finish: () => void = () => {};
+  #fail: (error: unknown) => void = () => {};
+  #hasFailed = false;
   #listening: { port: number; close(): Promise<void> } | undefined;
   #cancels: (() => void)[] = [];
   #nextConnectionId = 1;
@@ -113,9 +115,11 @@ class RunningHarbour implements Harbour, Doors {
       const weight = options.faults.weightPerMinute;
       this.#limits.weightLimit = { spot: weight, usdm: weight, coinm: weight };
     }
-    this.done = new Promise((resolve) => {
+    this.done = new Promise((resolve, reject) => {
       this.#finish = resolve;
+      this.#fail = reject;
     });
+    this.done.catch(() => {});
   }
 
   async open(): Promise<void> {
@@ -146,9 +150,16 @@ class RunningHarbour implements Harbour, Doors {
   }
 
   #pump(): void {
+    if (this.#hasFailed) return;
     for (const connection of this.connections) connection.cork();
-    this.#player.play();
+    try {
+      this.#player.play();
+    } catch (error) {
+      this.#hasFailed = true;
+      this.#fail(error);
+    }
     for (const connection of this.connections) connection.uncork();
+    if (this.#hasFailed) return;
     if (this.#player.isOver && !this.#isBuffering()) this.#finish();
   }
 

@@ -17,6 +17,7 @@ import type { ReplayEntry, ReplayFeed } from './replay-feed.ts';
 export type RecordingFormat = 'timed-lines' | 'colon-lines' | 'agg-csv' | 'trade-csv' | 'depth-csv' | 'agg-json';
 
 export interface RecordingOptions {
+  /** Without it the frames tell, where they do; else spot. */
   readonly market?: Market;
   /** Needed where the format does not say it: `agg-csv`, and `agg-json` as REST gave it. */
   readonly symbol?: string;
@@ -35,7 +36,16 @@ export function openRecording(files: Pick<Files, 'read'>, path: string, options:
 function textOf(files: Pick<Files, 'read'>, path: string): string {
   const bytes = files.read(path);
   const isZipped = bytes[0] === 0x1f && bytes[1] === 0x8b;
-  return new TextDecoder().decode(isZipped ? gunzipSync(bytes) : bytes);
+  try {
+    return new TextDecoder().decode(isZipped ? gunzipSync(bytes) : bytes);
+  } catch (cause) {
+    throw new TidemarkError('bad-recording', {
+      doing: 'unpack the recording',
+      what: path,
+      cause,
+      now: 'the file is damaged or was not copied whole',
+    });
+  }
 }
 
 export function recordingFromText(
@@ -45,10 +55,10 @@ export function recordingFromText(
   restText?: string,
 ): ReplayFeed {
   const format = options.format ?? guess(text, name);
-  const market = options.market ?? 'spot';
+  const market = options.market ?? (format === 'timed-lines' ? marketOf(text) : 'spot');
   const symbol = () => {
     if (options.symbol !== undefined) return options.symbol;
-    throw new TidemarkError('recording-symbol', {
+    throw new TidemarkError('bad-recording', {
       doing: 'play the recording',
       what: name,
       why: 'its rows do not say of which symbol they are',
@@ -73,6 +83,11 @@ export function recordingFromText(
   }
 }
 
+/** What only futures send: the event before (`pu`), kinds of trades (`X`), typed book tickers. */
+function marketOf(text: string): Market {
+  return /"pu":\s?\d|"X":\s?"|"e":\s?"(bookTicker|markPriceUpdate)"/.test(text.slice(0, 400_000)) ? 'usdm' : 'spot';
+}
+
 function guess(text: string, name: string): RecordingFormat {
   const head = text.slice(0, 400);
   if (/^\d{16,19} \{/.test(head)) return 'timed-lines';
@@ -81,7 +96,7 @@ function guess(text: string, name: string): RecordingFormat {
   if (head.startsWith('TimestampOfReceive,Stream,EventType,EventTime,TransactionTime')) return 'trade-csv';
   if (head.startsWith('TimestampOfReceive,Stream,EventType,EventTime,Symbol,FirstUpdateId')) return 'depth-csv';
   if (/^\s*\[\s*\{/.test(head)) return 'agg-json';
-  throw new TidemarkError('recording-format', {
+  throw new TidemarkError('bad-recording', {
     doing: 'play the recording',
     what: name,
     why: `its beginning is of no known format: ${JSON.stringify(head.slice(0, 60))}`,
@@ -103,7 +118,7 @@ function* lines(text: string): Generator<[line: string, number: number]> {
 }
 
 function bad(name: string, number: number, why: string): TidemarkError {
-  return new TidemarkError('recording-line', {
+  return new TidemarkError('bad-recording', {
     doing: 'read the recording',
     what: `${name}, line ${number}`,
     why,
@@ -294,11 +309,11 @@ function aggregateJson(text: string, name: string, market: Market, asked: string
   try {
     rows = JSON.parse(text);
   } catch (cause) {
-    throw new TidemarkError('recording-format', { doing: 'play the recording', what: name, cause });
+    throw new TidemarkError('bad-recording', { doing: 'play the recording', what: name, cause });
   }
   const symbol = asked ?? rows[0]?.symbol?.replace('/', '');
   if (symbol === undefined) {
-    throw new TidemarkError('recording-symbol', {
+    throw new TidemarkError('bad-recording', {
       doing: 'play the recording',
       what: name,
       why: 'its rows do not say of which symbol they are',

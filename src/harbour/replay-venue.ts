@@ -151,7 +151,7 @@ export class ReplayVenue implements VenueState {
     if (entry.kind === 'snapshot') {
       const recorded = this.#symbols.get(`${entry.market}/${entry.symbol}`);
       if (recorded === undefined) return;
-      recorded.book.start(JSON.parse(entry.body));
+      recorded.book.start(parsed(entry.body, entry.atUs));
       recorded.snapshotBody = entry.body;
       recorded.hasSnapshotAhead = false;
       this.onSnapshot();
@@ -178,7 +178,7 @@ export class ReplayVenue implements VenueState {
     const symbol = entry.stream.slice(0, entry.stream.indexOf('@')).toUpperCase();
     const recorded = this.#symbols.get(`${entry.market}/${symbol}`);
     if (kind === 'other' || recorded === undefined) return noIds;
-    const payload = JSON.parse(entry.data) as RecordedPayload;
+    const payload = parsed<RecordedPayload>(entry.data, entry.atUs);
     const eventAtUs = venueTimeUs(payload.E ?? 0);
     this.#nowUs = Math.max(this.#nowUs, eventAtUs);
     switch (kind) {
@@ -272,6 +272,18 @@ function aggregate(
   rows.set(row, 'buyerIsMaker', maker);
 }
 
+function parsed<T>(text: string, atUs: number): T {
+  try {
+    return JSON.parse(text) as T;
+  } catch (cause) {
+    throw new TidemarkError('bad-recording', {
+      doing: 'play the recording',
+      what: `received at ${new Date(atUs / 1000).toISOString()}, ${JSON.stringify(text.slice(0, 80))}`,
+      cause,
+    });
+  }
+}
+
 const noIds = { first: -1, last: -1 };
 
 /** Recorded times are in ms or µs; no time of ours is near the border. */
@@ -284,7 +296,7 @@ function scaled(text: string, digits: number, symbol: string): number {
   const fraction = point < 0 ? 0 : text.length - point - 1;
   const value = Number(point < 0 ? text : text.slice(0, point) + text.slice(point + 1)) * 10 ** (digits - fraction);
   if (fraction > digits || !Number.isSafeInteger(value)) {
-    throw new TidemarkError('recording-number', {
+    throw new TidemarkError('bad-recording', {
       doing: 'play the recording of',
       what: symbol,
       why: `${text} does not fit ${digits} decimals below 2^53`,

@@ -27,6 +27,7 @@ export class Committer {
   readonly #options: CommitOptions;
   #dueAtUs = 0;
   #running: Promise<void> | undefined;
+  #waitsForSync = false;
   /** Rows on their way into the lake and not visible in `version` yet. */
   #inFlight: Pending | undefined;
   /** Candles whose committed rows are older than what memory holds, by `interval/openedAtUs`. */
@@ -50,7 +51,9 @@ export class Committer {
     this.version = version;
   }
 
+  /** Never while the commit before waits for the disk: whoever reads on is who hears of it. */
   get isDue(): boolean {
+    if (this.#waitsForSync) return false;
     if (this.#dueAtUs === 0) this.#dueAtUs = this.#derivation.recordedAtUs + this.#options.periodUs;
     return this.#derivation.recordedAtUs >= this.#dueAtUs || this.#derivation.pending.rowCount >= this.#options.maxRows;
   }
@@ -61,10 +64,11 @@ export class Committer {
   }
 
   /**
-   * Cuts the pending rows at `positions`, to which everything processed must be synced, and commits them in the background;
-   * waits for the commit before. A failure surfaces in the next call or in `settled`.
+   * Cuts the pending rows at `positions`, where the journals were processed to, and commits them in the background as soon as
+   * `synced` says that the records they came from survive a power cut (not at all when it says that they may not). Waits
+   * for the commit before. A failure surfaces in the next call or in `settled`.
    */
-  async commit(positions: readonly JournalPosition[]): Promise<void> {
+  async commit(positions: readonly JournalPosition[], synced: Promise<boolean> = Promise.resolve(true)): Promise<void> {
     await this.#running;
     const derivation = this.#derivation;
     this.#noteDueCandles();
@@ -84,17 +88,24 @@ export class Committer {
     this.#dueAtUs = derivation.recordedAtUs + this.#options.periodUs;
     this.#inFlight = pending;
     const recordedAtUs = derivation.recordedAtUs;
-    this.#running = this.#lake
-      .commit({ slots: derivation.slots, batches: pending.batches, positions, checkpoint })
-      .then((version) => {
-        this.version = version;
-        this.committedPositions = positions;
-        this.commits++;
-        this.committedAtUs = recordedAtUs;
-        this.#inFlight = undefined;
-        this.#inFlightCandles = new Map();
-        this.#inFlightGaps = new Map();
+    this.#waitsForSync = true;
+    this.#running = (async () => {
+      const isSynced = await synced;
+      this.#waitsForSync = false;
+      if (!isSynced) return;
+      this.version = await this.#lake.commit({
+        slots: derivation.slots,
+        batches: pending.batches,
+        positions,
+        checkpoint,
       });
+      this.committedPositions = positions;
+      this.commits++;
+      this.committedAtUs = recordedAtUs;
+      this.#inFlight = undefined;
+      this.#inFlightCandles = new Map();
+      this.#inFlightGaps = new Map();
+    })();
     // The rejection is delivered to whoever awaits next; without a handler now it would end the process first.
     this.#running.catch(() => {});
   }

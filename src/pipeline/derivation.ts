@@ -195,6 +195,7 @@ export class Derivation {
       ledgerOf(state, stream.kind, stream.interval)?.disconnected(reason);
       this.#changedStates.add(state);
     }
+    this.#settle();
   }
 
   #pulse(pulse: PulseRecord): void {

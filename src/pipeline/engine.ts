@@ -1,6 +1,6 @@
 import { tables } from '../domain/tables/index.ts';
 import type { CatalogState } from '../ports/catalog.ts';
-import type { JournalReader, JournalWriter } from '../ports/journal.ts';
+import type { JournalPosition, JournalReader, JournalWriter } from '../ports/journal.ts';
 import { recordKinds } from '../ports/journal.ts';
 import type { Lake } from '../ports/lake.ts';
 import type { Logger } from '../ports/log.ts';
@@ -46,6 +46,8 @@ export interface EngineOptions {
 
 export interface Engine {
   readonly view: MarketView;
+  /** The next record to derive, by journal. */
+  readonly positions: readonly JournalPosition[];
   /** Rejects when the engine can not go on; resolves after `stop`. */
   readonly done: Promise<void>;
   /** Commits what is synced and ends. */
@@ -115,11 +117,11 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   };
   const following = follower
     .run({
-      afterBlock: async () => {
-        if (!committer.isDue) return;
-        if (await follower.untilSynced()) await committer.commit(follower.positions);
+      afterBlock: async (block) => {
+        hub.derived(block);
+        if (committer.isDue) await committer.commit(follower.positions, follower.untilSynced());
       },
-      synced: () => hub.synced(),
+      synced: (block) => hub.synced(block),
     })
     .catch((error) => {
       failure = error;
@@ -131,6 +133,9 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   done.catch(() => {});
   return {
     view: market,
+    get positions() {
+      return follower.positions;
+    },
     done,
     stop: async () => {
       isStopping = true;

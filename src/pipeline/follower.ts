@@ -8,17 +8,23 @@ const syncWaitMs = 5;
 const settleWaits = 400;
 
 export interface FollowerHooks {
-  /** After each block, before the next: commits may wait here for the disk. */
-  afterBlock(): Promise<void>;
-  /** Everything processed so far survives a power cut. */
-  synced(): void;
+  /** After each block, before the next; `block` counts them. */
+  afterBlock(block: number): Promise<void>;
+  /** Everything up to this block survives a power cut. */
+  synced(block: number): void;
+}
+
+/** A block that was processed, while nothing says that it survives a power cut. */
+interface Unsynced {
+  readonly block: number;
+  readonly reader: JournalReader;
+  readonly to: JournalPosition;
 }
 
 /** A block read and not processed yet. */
 interface Head {
   readonly reader: JournalReader;
   readonly block: JournalBlock;
-  readonly receivedAtUs: number;
 }
 
 /**
@@ -32,6 +38,10 @@ export class Follower {
   readonly #positions = new Map<string, JournalPosition>();
   readonly #heads = new Map<JournalReader, Head>();
   readonly #syncedEnds = new Map<string, JournalPosition>();
+  /** In the order in which they were processed. */
+  readonly #unsynced: Unsynced[] = [];
+  readonly #untilSynced: { block: number; resolve(isSynced: boolean): void }[] = [];
+  #blocks = 0;
   #stopped = false;
   #wake: (() => void) | undefined;
   /** Bytes known to be written and not processed, by writer. */
@@ -53,53 +63,63 @@ export class Follower {
     for (const reader of this.#readers) {
       if (!this.#positions.has(reader.writer)) this.#positions.set(reader.writer, await reader.start());
     }
-    let isSynced = true;
-    while (!this.#stopped) {
-      const head = await this.#oldest(once);
-      if (head !== undefined) {
-        const { reader, block } = head;
-        this.#heads.delete(reader);
-        this.#derivation.process(block);
-        this.#positions.set(reader.writer, block.to);
-        if (!block.isSynced) isSynced = false;
-        else if (isSynced) hooks.synced();
-        await hooks.afterBlock();
+    try {
+      while (!this.#stopped) {
+        const head = await this.#oldest(once);
+        if (head !== undefined) {
+          const { reader, block } = head;
+          this.#heads.delete(reader);
+          this.#derivation.process(block);
+          this.#positions.set(reader.writer, block.to);
+          this.#unsynced.push({ block: ++this.#blocks, reader, to: block.to });
+          await hooks.afterBlock(this.#blocks);
+        }
+        const synced = await this.#takeSynced();
+        if (synced !== undefined) hooks.synced(synced);
+        if (head !== undefined) continue;
+        if (once) return;
+        await this.#waitForMore();
       }
-      if (!isSynced && (await this.isSynced())) {
-        isSynced = true;
-        hooks.synced();
-      }
-      if (head !== undefined) continue;
-      if (once) return;
-      await this.#waitForMore(isSynced);
+    } catch (error) {
+      this.#giveUpOnSyncs();
+      throw error;
     }
   }
 
-  /** Whether all that was processed survives a power cut. */
-  async isSynced(): Promise<boolean> {
-    for (const reader of this.#readers) {
-      const at = this.#positions.get(reader.writer);
-      if (at !== undefined && !(await this.#reaches(reader, at))) return false;
-    }
-    return true;
+  /** Resolves when all that was processed before the call survives a power cut; false when it will not be known. */
+  untilSynced(): Promise<boolean> {
+    if (this.#unsynced.length === 0) return Promise.resolve(true);
+    return new Promise((resolve) => this.#untilSynced.push({ block: this.#blocks, resolve }));
   }
 
-  /** Waits until all that was processed is synced; false when it was stopped meanwhile and that may not be so. */
-  async untilSynced(): Promise<boolean> {
-    while (!(await this.isSynced())) {
-      if (this.#stopped) return false;
-      await this.#waitForMore(false);
-    }
-    return true;
-  }
-
-  /** The same after `stop`, for as long as a living writer can need; false when the disk did not follow. */
+  /** After `stop`: waits as long as a living writer can need; false when the disk did not follow. */
   async settle(): Promise<boolean> {
     for (let wait = 0; wait < settleWaits; wait++) {
-      if (await this.isSynced()) return true;
-      await this.#waitForMore(false);
+      await this.#takeSynced();
+      if (this.#unsynced.length === 0) return true;
+      await this.#waitForMore();
     }
+    this.#giveUpOnSyncs();
     return false;
+  }
+
+  /** The newest block up to which all is synced, if more is than before. */
+  async #takeSynced(): Promise<number | undefined> {
+    let synced: number | undefined;
+    for (let next = this.#unsynced[0]; next !== undefined; next = this.#unsynced[0]) {
+      if (!(await this.#reaches(next.reader, next.to))) break;
+      synced = next.block;
+      this.#unsynced.shift();
+    }
+    if (synced === undefined) return undefined;
+    while (this.#untilSynced.length > 0 && this.#untilSynced[0]!.block <= synced) {
+      this.#untilSynced.shift()!.resolve(true);
+    }
+    return synced;
+  }
+
+  #giveUpOnSyncs(): void {
+    for (const { resolve } of this.#untilSynced.splice(0)) resolve(false);
   }
 
   stop(): void {
@@ -114,11 +134,16 @@ export class Follower {
       const block = await this.#read(reader);
       if (block === undefined) continue;
       if (once && !block.isSynced && !(await this.#reaches(reader, block.to))) continue;
-      this.#heads.set(reader, { reader, block, receivedAtUs: firstReceivedAtUs(block) });
+      this.#heads.set(reader, { reader, block });
     }
     let oldest: Head | undefined;
+    let oldestUs = Number.POSITIVE_INFINITY;
     for (const head of this.#heads.values()) {
-      if (oldest === undefined || head.receivedAtUs < oldest.receivedAtUs) oldest = head;
+      // Most often there is only one, and nothing to compare.
+      const receivedAtUs = this.#heads.size === 1 ? 0 : firstReceivedAtUs(head.block);
+      if (oldest !== undefined && receivedAtUs >= oldestUs) continue;
+      oldest = head;
+      oldestUs = receivedAtUs;
     }
     return oldest;
   }
@@ -150,7 +175,8 @@ export class Follower {
   /** One waiter a reader stays registered across calls, so that waiting for the first leaves none behind. */
   readonly #waits = new Map<JournalReader, Promise<void>>();
 
-  async #waitForMore(isSynced: boolean): Promise<void> {
+  async #waitForMore(): Promise<void> {
+    const isSynced = this.#unsynced.length === 0;
     const waits = this.#readers.map((reader) => {
       let wait = this.#waits.get(reader);
       if (wait === undefined) {

@@ -19,12 +19,22 @@ const purposeRank: Record<RestPurpose, number> = {
 /** Their keys name the period they are for, so one answer is enough. */
 const onceAnswered: ReadonlySet<RestPurpose> = new Set(['time', 'exchange-info']);
 const minuteMs = 60_000;
+const lookAgainMs = 1000;
 const retryDelayMsMin = 500;
 const retryDelayMsMax = 60_000;
 /** Share of the venue's weight budget that we use: the address may be shared with other programs. */
 const budgetShare = 0.8;
 /** Snapshots weigh ten times as much as repairs; after many reconnects they must leave room for them. */
 const snapshotShare = 0.5;
+
+/** Markets are hosts of their own, each with its own budget, ban and list of addresses. */
+interface Account {
+  sent: { atMs: number; weight: number }[];
+  /** Weight that the venue's own header named last, and when. */
+  venueWeight: { atMs: number; weight: number };
+  blockedUntilMs: number;
+  hostIndex: number;
+}
 
 interface Question {
   readonly key: string;
@@ -45,11 +55,7 @@ export class Governor {
   readonly #inFlight = new Set<string>();
   /** Earliest monotonic ms at which a key may be asked again, and how often it failed in a row. */
   readonly #cooling = new Map<string, { untilMs: number; failures: number }>();
-  #sent: { atMs: number; weight: number }[] = [];
-  /** Weight that the venue's own header named last, and when. */
-  #venueWeight = { atMs: Number.NEGATIVE_INFINITY, weight: 0 };
-  #blockedUntilMs = 0;
-  #hostIndex = 0;
+  readonly #accounts = new Map<Market, Account>();
   #cancelTimer: (() => void) | undefined;
   #stopped = false;
 
@@ -72,9 +78,9 @@ export class Governor {
   status(market: Market): { usedWeight: number; weightPerMinute: number; blockedForMs: number } {
     const nowMs = this.#nowMs();
     return {
-      usedWeight: this.#usedWeight(nowMs),
+      usedWeight: this.#usedWeight(market, nowMs),
       weightPerMinute: this.#source.restLimits(market).weightPerMinute,
-      blockedForMs: Math.max(0, this.#blockedUntilMs - nowMs),
+      blockedForMs: Math.max(0, this.#account(market).blockedUntilMs - nowMs),
     };
   }
 
@@ -88,31 +94,40 @@ export class Governor {
     return this.#world.clock.monotonicUs() / 1000;
   }
 
-  #usedWeight(nowMs: number): number {
-    this.#sent = this.#sent.filter((request) => request.atMs > nowMs - minuteMs);
-    const own = this.#sent.reduce((sum, request) => sum + request.weight, 0);
-    const venue = this.#venueWeight.atMs > nowMs - minuteMs ? this.#venueWeight.weight : 0;
+  #account(market: Market): Account {
+    let account = this.#accounts.get(market);
+    if (account === undefined) {
+      const venueWeight = { atMs: Number.NEGATIVE_INFINITY, weight: 0 };
+      account = { sent: [], venueWeight, blockedUntilMs: 0, hostIndex: 0 };
+      this.#accounts.set(market, account);
+    }
+    return account;
+  }
+
+  #usedWeight(market: Market, nowMs: number): number {
+    const account = this.#account(market);
+    account.sent = account.sent.filter((request) => request.atMs > nowMs - minuteMs);
+    const own = account.sent.reduce((sum, request) => sum + request.weight, 0);
+    const venue = account.venueWeight.atMs > nowMs - minuteMs ? account.venueWeight.weight : 0;
     return Math.max(own, venue);
+  }
+
+  #mayAsk({ market, purpose, weight }: RestRequest, nowMs: number): boolean {
+    if (nowMs < this.#account(market).blockedUntilMs) return false;
+    const share = purpose === 'book-snapshot' ? snapshotShare : budgetShare;
+    return this.#usedWeight(market, nowMs) + weight <= this.#source.restLimits(market).weightPerMinute * share;
   }
 
   #pump(): void {
     if (this.#stopped || this.#queue.size === 0) return;
-    const nowMs = this.#nowMs();
-    if (nowMs < this.#blockedUntilMs) {
-      this.#pumpAfter(this.#blockedUntilMs - nowMs);
-      return;
-    }
     // One question at a time: answers keep their order, and a ban is noticed before the next request adds to it.
     if (this.#inFlight.size > 0) return;
-    const usedWeight = this.#usedWeight(nowMs);
+    const nowMs = this.#nowMs();
     const next = [...this.#queue.values()]
       .sort((a, b) => purposeRank[a.request.purpose] - purposeRank[b.request.purpose])
-      .find(({ request }) => {
-        const share = request.purpose === 'book-snapshot' ? snapshotShare : budgetShare;
-        return usedWeight + request.weight <= this.#source.restLimits(request.market).weightPerMinute * share;
-      });
+      .find(({ request }) => this.#mayAsk(request, nowMs));
     if (next === undefined) {
-      this.#pumpAfter(1000);
+      this.#pumpAfter(lookAgainMs);
       return;
     }
     this.#queue.delete(next.key);
@@ -122,16 +137,17 @@ export class Governor {
 
   #pumpAfter(delayMs: number): void {
     this.#cancelTimer?.();
-    this.#cancelTimer = this.#world.timers.after(Math.max(10, delayMs), () => this.#pump());
+    this.#cancelTimer = this.#world.timers.after(delayMs, () => this.#pump());
   }
 
   async #send(question: Question): Promise<void> {
     const { request, key } = question;
     const requestedAtUs = this.#world.clock.wallUs();
-    this.#sent.push({ atMs: this.#nowMs(), weight: request.weight });
+    const account = this.#account(request.market);
+    account.sent.push({ atMs: this.#nowMs(), weight: request.weight });
     try {
       const bases = this.#hosts.rest[request.market] ?? [];
-      const base = bases[this.#hostIndex % Math.max(1, bases.length)];
+      const base = bases[account.hostIndex];
       if (base === undefined) {
         this.#log.error({ market: request.market }, 'no REST host is configured for the market');
         this.#cool(key, true);
@@ -169,7 +185,7 @@ export class Governor {
 
   #noteWeight(market: Market, headers: Readonly<Record<string, string>>): void {
     const used = Number(headers[this.#source.restLimits(market).usedWeightHeader]);
-    if (Number.isFinite(used)) this.#venueWeight = { atMs: this.#nowMs(), weight: used };
+    if (Number.isFinite(used)) this.#account(market).venueWeight = { atMs: this.#nowMs(), weight: used };
   }
 
   #judge(request: RestRequest, key: string, status: number, headers: Readonly<Record<string, string>>): void {
@@ -181,13 +197,15 @@ export class Governor {
     if (status === 429 || status === 418) {
       const retryAfterS = Number(headers['retry-after']);
       const waitMs = (Number.isFinite(retryAfterS) && retryAfterS > 0 ? retryAfterS : 60) * 1000;
-      this.#blockedUntilMs = this.#nowMs() + waitMs;
+      this.#account(request.market).blockedUntilMs = this.#nowMs() + waitMs;
       this.#log.warn({ status, waitMs }, 'the venue limits our requests; waiting as told');
       this.#cool(key, true);
     } else if (status === 451) {
-      this.#hostIndex++;
+      const account = this.#account(request.market);
+      const bases = this.#hosts.rest[request.market] ?? [];
+      account.hostIndex = (account.hostIndex + 1) % Math.max(1, bases.length);
       this.#log.error(
-        { host: (this.#hosts.rest[request.market] ?? [])[this.#hostIndex] },
+        { host: bases[account.hostIndex] },
         'the venue refuses this location (HTTP 451); trying its public-data host',
       );
       this.#cool(key, true);

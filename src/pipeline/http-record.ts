@@ -19,13 +19,18 @@ export function decodeHttpRecord(
   start: number,
   end: number,
 ): { head: HttpRecordHead; body: Uint8Array } {
-  const length = new DataView(bytes.buffer, bytes.byteOffset + start).getUint32(0, true);
-  if (start + 4 + length > end) {
-    throw new TidemarkError('journal-damaged', {
-      doing: 'read an http record',
-      why: 'its head is longer than the record',
-    });
+  const length = end - start < 4 ? 0 : new DataView(bytes.buffer, bytes.byteOffset + start).getUint32(0, true);
+  if (length === 0 || start + 4 + length > end) throw damaged('its head is longer than the record');
+  let head: HttpRecordHead | null;
+  try {
+    head = JSON.parse(decoder.decode(bytes.subarray(start + 4, start + 4 + length))) as HttpRecordHead | null;
+  } catch (cause) {
+    throw damaged('its head is no JSON', cause);
   }
-  const head = JSON.parse(decoder.decode(bytes.subarray(start + 4, start + 4 + length))) as HttpRecordHead;
+  if (head === null) throw damaged('its head is empty');
   return { head, body: bytes.subarray(start + 4 + length, end) };
+}
+
+function damaged(why: string, cause?: unknown): TidemarkError {
+  return new TidemarkError('journal-damaged', { doing: 'read an http record', why, cause });
 }

@@ -29,9 +29,9 @@ interface Followed {
   dirtyFromUs: number;
   /** Book: changed since the last tick. */
   isDirty: boolean;
-  /** Trades: newest id sent, and newest id told to be synced. */
+  /** Trades: newest id sent, and by block what can be told when that block is synced. */
   sentId: number;
-  syncedId: number;
+  readonly toTell: { block: number; throughTradeId: number }[];
 }
 
 const bookLevels = 400;
@@ -44,6 +44,9 @@ export class Hub implements LiveListener {
   readonly #derivation: Derivation;
   readonly #market: LiveSource;
   readonly #followed = new Map<string, Followed>();
+  /** Channels that sent trades of the block being derived. */
+  readonly #sentTrades = new Set<Followed>();
+  #derivedBlock = 0;
   isSynced = true;
 
   constructor(derivation: Derivation, market: LiveSource) {
@@ -62,7 +65,7 @@ export class Hub implements LiveListener {
         dirtyFromUs: Number.POSITIVE_INFINITY,
         isDirty: true,
         sentId: -1,
-        syncedId: -1,
+        toTell: [],
       };
       this.#followed.set(key, followed);
     }
@@ -80,7 +83,10 @@ export class Hub implements LiveListener {
     const digits = shownDigits(state, this.#derivation.slots);
     const trades = [];
     for (let row = first; row < end; row++) trades.push(tradeRow(batch, row, this.#derivation.slots, digits));
+    // With a late trade under way nothing up to a later id can be told before it.
+    if (trades[0]!.tradeId <= followed.sentId) followed.toTell.length = 0;
     followed.sentId = Math.max(followed.sentId, trades[trades.length - 1]!.tradeId);
+    this.#sentTrades.add(followed);
     this.#send(followed, { kind: 'trades', trades });
   }
 
@@ -153,13 +159,22 @@ export class Hub implements LiveListener {
     }
   }
 
-  /** Everything derived so far survives a power cut. */
-  synced(): void {
-    this.isSynced = true;
+  /** All of this block of the journal was derived. */
+  derived(block: number): void {
+    this.#derivedBlock = block;
+    for (const followed of this.#sentTrades) followed.toTell.push({ block, throughTradeId: followed.sentId });
+    this.#sentTrades.clear();
+  }
+
+  /** Everything derived up to this block survives a power cut. */
+  synced(block: number): void {
+    this.isSynced = block === this.#derivedBlock;
     for (const followed of this.#followed.values()) {
-      if (followed.channel.kind !== 'trades' || followed.sentId === followed.syncedId) continue;
-      followed.syncedId = followed.sentId;
-      this.#send(followed, { kind: 'synced', throughTradeId: followed.syncedId });
+      let told: number | undefined;
+      while (followed.toTell.length > 0 && followed.toTell[0]!.block <= block) {
+        told = followed.toTell.shift()!.throughTradeId;
+      }
+      if (told !== undefined) this.#send(followed, { kind: 'synced', throughTradeId: told });
     }
   }
 

@@ -113,22 +113,25 @@ export class Storm {
   /** Until nothing that can be repaired is missing and the engine has read all. */
   async heal(deadlineMs: number): Promise<void> {
     const wanted = stormSymbols.map(({ symbol }) => this.harbour.truth.listing(symbol).trades.lastId!);
-    await until(
-      async () => {
-        const ledger = await this.#ledger();
-        if (ledger === undefined) return false;
-        const gaps = (await this.#ask<readonly GapRow[]>('/api/v1/gaps'))!;
-        return (
-          ledger.every((row) => {
-            const at = stormSymbols.findIndex(({ symbol }) => row.instrument.endsWith(`:${symbol}`));
-            return (row.lastId ?? -1) > wanted[at]! && row.missingIds === 0;
-          }) && gaps.every((gap) => (gap.state === 'repaired' || gap.state === 'declared') && gap.closedAtUs !== null)
-        );
-      },
-      'every gap to be repaired',
-      deadlineMs,
-      200,
-    );
+    let lacking = 'no answer yet';
+    const isWhole = async () => {
+      const ledger = await this.#ledger();
+      if (ledger === undefined) return false;
+      const gaps = (await this.#ask<readonly GapRow[]>('/api/v1/gaps'))!;
+      const open = gaps.filter(
+        ({ state, closedAtUs }) => !['repaired', 'declared'].includes(state) || closedAtUs === null,
+      );
+      const behind = ledger.filter((row) => {
+        const at = stormSymbols.findIndex(({ symbol }) => row.instrument.endsWith(`:${symbol}`));
+        return (row.lastId ?? -1) <= wanted[at]! || row.missingIds > 0;
+      });
+      const rest = (await this.#ask<StatusAnswer>('/api/v1/status'))?.rest;
+      lacking = JSON.stringify({ rest, open: open.length, behind: behind.length, gaps: open.slice(0, 3) });
+      return open.length === 0 && behind.length === 0;
+    };
+    await until(isWhole, 'every gap to be repaired', deadlineMs, 200).catch((error) => {
+      throw new Error(`${error}; lacking: ${lacking}; ${this.#engine.stderr}`);
+    });
   }
 
   /** Recorder first, so that the engine's last commit holds all that was recorded. */

@@ -7,16 +7,17 @@ import { configSchema } from '../../src/cli/config.ts';
 import type { Layout } from '../../src/cli/layout.ts';
 import { layoutOf } from '../../src/cli/layout.ts';
 import type { EngineSettings, RunningEngine, RunningRecorder } from '../../src/cli/wire.ts';
-import { openStores, openWorld, runEngine, runRecorder } from '../../src/cli/wire.ts';
-import type { StreamKind } from '../../src/domain/instrument.ts';
+import { openStores, runEngine, runRecorder } from '../../src/cli/wire.ts';
+import type { Market, StreamKind } from '../../src/domain/instrument.ts';
+import { instrumentId } from '../../src/domain/instrument.ts';
 import { tables } from '../../src/domain/tables/index.ts';
 import type { Harbour, HarbourOptions, ReplayFeed } from '../../src/harbour/index.ts';
 import { startHarbour, streamsOf } from '../../src/harbour/index.ts';
-import { openJournalReader } from '../../src/journal/reader.ts';
 import type { MarketView } from '../../src/pipeline/market-view.ts';
 import type { ContentHash, Lake } from '../../src/ports/lake.ts';
 import type { Logger } from '../../src/ports/log.ts';
 import type { Warehouse } from '../../src/ports/warehouse.ts';
+import { streamNamed } from '../../src/sources/binance/plan.ts';
 import { createNodeWorld } from '../../src/world/node/index.ts';
 
 export interface SystemOptions {
@@ -49,7 +50,7 @@ export interface System {
   derived(): Promise<void>;
   /** The replay or run is over, and `derived`. */
   finished(): Promise<void>;
-  /** Ends recorder, engine and harbour; what was derived is committed then. */
+  /** Ends engine, recorder and harbour; what was derived is committed then. */
   stop(): Promise<void>;
   /** After `stop`: the committed data. */
   stores(): Promise<{ lake: Lake; warehouse: Warehouse }>;
@@ -102,15 +103,6 @@ export async function startSystem(t: TestContext, options: SystemOptions): Promi
   cleanUps.push(stopEngine);
   const stopHarbour = once(() => harbour.stop());
 
-  const world = openWorld(config);
-  const readers = [
-    await openJournalReader(world, { folder: layout.recorderJournal, writer: 'recorder' }),
-    await openJournalReader(world, { folder: layout.engineJournal, writer: 'engine' }),
-  ];
-  const closeReaders = once(async () => {
-    for (const reader of readers) await reader.close();
-  });
-  cleanUps.push(closeReaders);
   const failed = Promise.race([recorder.done, running.done.then(() => new Promise<never>(() => {}))]);
   failed.catch(() => {});
 
@@ -125,22 +117,13 @@ export async function startSystem(t: TestContext, options: SystemOptions): Promi
   };
   const derived = async () => {
     await until('the recorder has every frame that was sent', () => hasAllFrames(harbour, recorder));
-    await recorder.sync();
-    const isIdle = () => running.engine.view.status().journals.length === readers.length;
-    await until('the engine follows both journals', isIdle);
-    const ends = await Promise.all(readers.map((reader) => reader.syncedEnd()));
-    await until('both journals are derived to their synced end', () =>
-      running.engine.view.status().journals.every(({ writer, segment, offset }) => {
-        const end = ends.find((candidate) => candidate.writer === writer)!;
-        return segment > end.segment || (segment === end.segment && offset >= end.offset);
-      }),
-    );
+    await running.derived(await recorder.sync());
   };
   let isStopped = false;
   const stop = once(async () => {
-    await stopRecorder();
+    // In this order: a recorder that ended is a gap in streams without ids.
     await stopEngine();
-    await closeReaders();
+    await stopRecorder();
     await stopHarbour();
     isStopped = true;
   });
@@ -192,15 +175,6 @@ function hasAllFrames(harbour: Harbour, recorder: RunningRecorder): boolean {
   return open.length === sessions.length && held >= sent;
 }
 
-const kindsByName: readonly (readonly [RegExp, StreamKind])[] = [
-  [/^trade$/, 'trade'],
-  [/^aggTrade$/, 'agg-trade'],
-  [/^depth@100ms$/, 'depth'],
-  [/^bookTicker$/, 'book-ticker'],
-  [/^ticker$/, 'ticker'],
-  [/^kline_/, 'kline'],
-];
-
 /** Instruments and stream kinds that a feed has; each instrument gets every kind, so a feed's kinds should fit all of it. */
 function subjectOf(options: SystemOptions): { instruments: readonly string[]; streams: readonly StreamKind[] } {
   const found = options.mode.kind === 'replay' ? feedSubject(options.mode.feed) : matchingSubject(options.mode.symbols);
@@ -211,11 +185,11 @@ function feedSubject(feed: ReplayFeed): { instruments: string[]; streams: Stream
   const instruments = new Set<string>();
   const streams = new Set<StreamKind>();
   for (const stream of streamsOf(feed)) {
-    const [, market, symbol, name] = /^(\w+)\/([^@]+)@(.*)$/.exec(stream)!;
-    const kind = kindsByName.find(([pattern]) => pattern.test(name!))?.[1];
-    if (kind === undefined) continue;
-    instruments.add(`binance:${market}:${symbol!.toUpperCase()}`);
-    streams.add(kind);
+    const [market, name] = stream.split('/') as [Market, string];
+    const named = streamNamed(market, name);
+    if (named === undefined) continue;
+    instruments.add(instrumentId(named.instrument));
+    streams.add(named.kind);
   }
   return { instruments: [...instruments], streams: [...streams] };
 }

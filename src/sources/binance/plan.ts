@@ -2,6 +2,7 @@ import { TidemarkError } from '../../domain/error.ts';
 import type { Instrument, Market, StreamKind } from '../../domain/instrument.ts';
 import { instrumentId } from '../../domain/instrument.ts';
 import type { Interval } from '../../domain/interval.ts';
+import { isInterval } from '../../domain/interval.ts';
 import type { Plan, SessionLimits, SessionPlan, StreamPlan, VenueHosts } from '../../ports/source.ts';
 import { connectionRules } from './limits.ts';
 
@@ -72,6 +73,27 @@ export function streamName(instrument: Instrument, kind: StreamKind, interval?: 
       return `${symbol}@kline_${name}`;
     }
   }
+}
+
+const kindsByName: readonly (readonly [RegExp, StreamKind])[] = [
+  [/^trade$/, 'trade'],
+  [/^aggTrade$/, 'agg-trade'],
+  [/^depth(@\d+ms)?$/, 'depth'],
+  [/^bookTicker$/, 'book-ticker'],
+  [/^ticker$/, 'ticker'],
+  [/^markPrice(@1s)?$/, 'mark-price'],
+];
+
+/** What a name of the venue's means, `btcusdt@depth@0ms`; undefined for streams that Tidemark does not record. */
+export function streamNamed(market: Market, name: string): Omit<StreamPlan, 'name'> | undefined {
+  const at = name.indexOf('@');
+  if (at <= 0) return undefined;
+  const instrument: Instrument = { venue: 'binance', market, symbol: name.slice(0, at).toUpperCase() };
+  const rest = name.slice(at + 1);
+  const interval = /^kline_(.+)$/.exec(rest)?.[1];
+  if (interval !== undefined) return isInterval(interval) ? { instrument, kind: 'kline', interval } : undefined;
+  const kind = kindsByName.find(([pattern]) => pattern.test(rest))?.[1];
+  return kind === undefined || (kind === 'mark-price' && market === 'spot') ? undefined : { instrument, kind };
 }
 
 function cannotPlan(instrument: Instrument, kind: StreamKind, why: string): TidemarkError {
