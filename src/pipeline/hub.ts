@@ -1,6 +1,6 @@
 import type { Batch } from '../domain/batch.ts';
 import type { Instrument } from '../domain/instrument.ts';
-import type { Interval } from '../domain/interval.ts';
+import { type Interval, nominalLengthUs } from '../domain/interval.ts';
 import type { Gap } from '../ledger/gap.ts';
 import type { BookView, CandleRow, StatusAnswer } from '../protocol/api.ts';
 import type { Channel, LivePayload } from '../protocol/live.ts';
@@ -10,11 +10,17 @@ import type { InstrumentState } from './instrument-state.ts';
 import type { LiveUpdate } from './market-view.ts';
 import { gapRow, shownDigits, tradeRow } from './rows.ts';
 
+/** What closes candles and what proves them. */
+export interface Progress {
+  readonly venueNowUs: number;
+  readonly tidemarkUs: number;
+}
+
 /** What the hub asks for when it has something to send. */
 export interface LiveSource {
   find(instrument: string): InstrumentState | undefined;
   recentCandles(state: InstrumentState, interval: Interval, fromUs: number): CandleRow[];
-  unprovenSinceUs(state: InstrumentState, interval: Interval): number;
+  progress(state: InstrumentState): Progress;
   book(instrument: Instrument, levels: number): BookView;
   status(): StatusAnswer;
 }
@@ -27,6 +33,9 @@ interface Followed {
   readonly listeners: Set<Listener>;
   /** Candles: oldest open time that changed since the last tick. */
   dirtyFromUs: number;
+  /** Candles: how far things were at the last pulse, and the oldest candle that was sent neither closed nor proven. */
+  progress: Progress | undefined;
+  unprovenFromUs: number;
   /** Book: changed since the last tick. */
   isDirty: boolean;
   /** Trades: newest id sent, and by block what can be told when that block is synced. */
@@ -35,6 +44,8 @@ interface Followed {
 }
 
 const bookLevels = 400;
+/** So many intervals back a candle without proof is looked at again each second. */
+const mostUnproven = 60;
 
 /**
  * Passes changes to live followers: trades at once, candles and books when `tick` is called, about ten times a second.
@@ -63,6 +74,8 @@ export class Hub implements LiveListener {
         key,
         listeners: new Set(),
         dirtyFromUs: Number.POSITIVE_INFINITY,
+        progress: undefined,
+        unprovenFromUs: Number.POSITIVE_INFINITY,
         isDirty: true,
         sentId: -1,
         toTell: [],
@@ -84,8 +97,8 @@ export class Hub implements LiveListener {
     const trades = [];
     for (let row = first; row < end; row++) trades.push(tradeRow(batch, row, this.#derivation.slots, digits));
     // With a late trade under way nothing up to a later id can be told before it.
-    if (trades[0]!.tradeId <= followed.sentId) followed.toTell.length = 0;
-    followed.sentId = Math.max(followed.sentId, trades[trades.length - 1]!.tradeId);
+    if (trades.some(({ tradeId }) => tradeId <= followed.sentId)) followed.toTell.length = 0;
+    for (const { tradeId } of trades) followed.sentId = Math.max(followed.sentId, tradeId);
     this.#sentTrades.add(followed);
     this.#send(followed, { kind: 'trades', trades });
   }
@@ -123,8 +136,15 @@ export class Hub implements LiveListener {
       if (followed.channel.kind === 'candles') {
         const state = this.#market.find(followed.channel.instrument);
         if (state === undefined) continue;
-        const sinceUs = this.#market.unprovenSinceUs(state, followed.channel.interval);
-        followed.dirtyFromUs = Math.min(followed.dirtyFromUs, sinceUs);
+        const now = this.#market.progress(state);
+        // What closed since the last pulse, what the tidemark passed, and what a later trade may have proven by its id.
+        const { venueNowUs, tidemarkUs } = followed.progress ?? now;
+        const closedUs = (Number.isNaN(venueNowUs) ? now.venueNowUs : venueNowUs) - 1;
+        const passedUs = now.tidemarkUs === tidemarkUs || Number.isNaN(tidemarkUs) ? closedUs : tidemarkUs - 1;
+        const oldestUs = now.venueNowUs - mostUnproven * nominalLengthUs(followed.channel.interval);
+        const unprovenUs = Math.max(followed.unprovenFromUs, oldestUs);
+        followed.dirtyFromUs = Math.min(followed.dirtyFromUs, closedUs, passedUs, unprovenUs);
+        followed.progress = now;
       } else if (followed.channel.kind === 'status') {
         this.#send(followed, { kind: 'status', status: this.#market.status() });
       }
@@ -141,6 +161,10 @@ export class Hub implements LiveListener {
         followed.dirtyFromUs = Number.POSITIVE_INFINITY;
         if (state === undefined) continue;
         const candles = this.#market.recentCandles(state, channel.interval, fromUs);
+        const unproven = candles.find(({ state }) => state === 'forming' || state === 'provisional');
+        const lookedFromUs = candles[0]?.openedAtUs ?? fromUs;
+        const unlookedUs = followed.unprovenFromUs < lookedFromUs ? followed.unprovenFromUs : Number.POSITIVE_INFINITY;
+        followed.unprovenFromUs = Math.min(unlookedUs, unproven?.openedAtUs ?? Number.POSITIVE_INFINITY);
         if (candles.length > 0) this.#send(followed, { kind: 'candles', candles });
       } else if (channel.kind === 'book' && followed.isDirty) {
         followed.isDirty = false;

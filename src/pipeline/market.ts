@@ -31,7 +31,7 @@ import type { Committer } from './committer.ts';
 import type { Derivation } from './derivation.ts';
 import type { Follower } from './follower.ts';
 import type { Governor } from './governor.ts';
-import type { Hub } from './hub.ts';
+import type { Hub, Progress } from './hub.ts';
 import type { InstrumentState } from './instrument-state.ts';
 import type { LiveUpdate, MarketView } from './market-view.ts';
 import { gapRow, shownDigits, tradeRow } from './rows.ts';
@@ -155,13 +155,8 @@ export class Market implements MarketView {
     return rows.map((candle) => this.#candleRow(state, candle));
   }
 
-  /** Open time from which candles can change their state as time passes. */
-  unprovenSinceUs(state: InstrumentState, interval: Interval): number {
-    const { venueNowUs } = this.#derivation;
-    const previousUs = openTimeUs(interval, venueNowUs) - 1;
-    const tidemarkUs = state.candleLedger.tidemarkUs;
-    const sinceUs = Number.isNaN(tidemarkUs) ? previousUs : Math.min(previousUs, tidemarkUs);
-    return Math.max(sinceUs, venueNowUs - 20 * nominalLengthUs(interval));
+  progress(state: InstrumentState): Progress {
+    return { venueNowUs: this.#derivation.venueNowUs, tidemarkUs: state.candleLedger.tidemarkUs };
   }
 
   async trades(instrument: Instrument, beforeId: number | undefined, limit: number): Promise<TradesAnswer> {
