@@ -31,6 +31,7 @@ const byCode: Readonly<Record<string, number>> = {
   'journal-locked': exitCodes.conflict,
   'lake-locked': exitCodes.conflict,
   'port-in-use': exitCodes.conflict,
+  'data-folder-used': exitCodes.conflict,
   'fence-lost': exitCodes.conflict,
   network: exitCodes.network,
   'rate-limited': exitCodes.rateLimited,

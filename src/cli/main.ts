@@ -5,6 +5,7 @@ import { registerDoctor } from './commands/doctor.ts';
 import { registerGaps } from './commands/gaps.ts';
 import { registerHarbour } from './commands/harbour.ts';
 import { registerRecord } from './commands/record.ts';
+import { registerReplay } from './commands/replay.ts';
 import { registerServe } from './commands/serve.ts';
 import { registerSql } from './commands/sql.ts';
 import { registerUp } from './commands/up.ts';
@@ -31,6 +32,7 @@ registerDemo(program);
 registerSql(program);
 registerHarbour(program);
 registerGaps(program);
+registerReplay(program);
 registerDoctor(program);
 registerConfig(program);
 

@@ -16,12 +16,14 @@ export function print(
   options: OutputOptions,
   data: unknown,
   text: () => string,
-  simulated = false,
+  warnings: readonly string[] = [],
 ): void {
   if (options.json) {
-    const meta = { version, simulated };
-    process.stdout.write(`${JSON.stringify({ schemaVersion, command, ok: true, data, warnings: [], meta })}\n`);
+    process.stdout.write(
+      `${JSON.stringify({ schemaVersion, command, ok: true, data, warnings, meta: { version } })}\n`,
+    );
   } else {
+    for (const warning of warnings) process.stderr.write(`${warning}\n`);
     const lines = text();
     if (lines !== '') process.stdout.write(`${lines}\n`);
   }
@@ -47,7 +49,7 @@ export function reportError(command: string, options: OutputOptions, error: unkn
 /** Columns as wide as their widest cell; numbers to the right. */
 export function textTable(header: readonly string[], rows: readonly (readonly (string | null)[])[]): string {
   const isNumber = header.map(
-    (_, at) => rows.length > 0 && rows.every((row) => row[at] === null || /^-?[\d.]+$/.test(row[at]!)),
+    (_, at) => rows.length > 0 && rows.every((row) => row[at] === null || /^(-?[\d.]+|–)$/.test(row[at]!)),
   );
   const width = header.map((name, at) => Math.max(name.length, ...rows.map((row) => (row[at] ?? 'NULL').length)));
   const line = (cells: readonly (string | null)[]) =>

@@ -3,9 +3,7 @@ import path from 'node:path';
 import { openFolderBlobs } from '../blobs/folder.ts';
 import { openSqliteCatalog } from '../catalog/sqlite.ts';
 import { TidemarkError } from '../domain/error.ts';
-import type { Instrument, StreamKind } from '../domain/instrument.ts';
 import { parseInstrumentId } from '../domain/instrument.ts';
-import type { Interval } from '../domain/interval.ts';
 import { secondUs } from '../domain/interval.ts';
 import { compressSegment } from '../journal/compressed-segment.ts';
 import { openJournalReader } from '../journal/reader.ts';
@@ -16,7 +14,7 @@ import type { Engine } from '../pipeline/engine.ts';
 import { startEngine } from '../pipeline/engine.ts';
 import type { Lake } from '../ports/lake.ts';
 import type { Logger } from '../ports/log.ts';
-import type { Source, VenueHosts } from '../ports/source.ts';
+import type { Source, StreamWish, VenueHosts } from '../ports/source.ts';
 import type { Warehouse } from '../ports/warehouse.ts';
 import type { World } from '../ports/world.ts';
 import type { Recorder } from '../recorder/index.ts';
@@ -73,16 +71,10 @@ export function hostsOf(config: Config): VenueHosts {
   return { streams: pick('streams'), rest: pick('rest') };
 }
 
-export interface Subscription {
-  readonly instrument: Instrument;
-  readonly kind: StreamKind;
-  readonly interval?: Interval;
-}
-
-export function subscriptionsOf(config: Config): Subscription[] {
+export function subscriptionsOf(config: Config): StreamWish[] {
   return config.instruments.flatMap((id) => {
     const instrument = parseInstrumentId(id);
-    return config.streams.flatMap((kind): Subscription[] => {
+    return config.streams.flatMap((kind): StreamWish[] => {
       if (kind !== 'kline') return [{ instrument, kind }];
       return config.klineIntervals.map((interval) => ({ instrument, kind, interval }));
     });
@@ -166,7 +158,7 @@ const derivedLookMs = 10;
 
 export interface EngineSettings {
   /** Instead of every configured stream of every configured instrument. */
-  readonly streams?: readonly Subscription[];
+  readonly streams?: readonly StreamWish[];
   readonly venueTimeMode?: 'wall' | 'frames';
   readonly seed?: number | null;
   readonly webFolder?: string;

@@ -5,8 +5,15 @@ export { type Kline, klineClosesAtUs, type VenueInterval, venueIntervals } from 
 export type { Listing } from './listing.ts';
 export { demoSymbols, type MatchedSymbolOptions } from './markets.ts';
 export * from './options.ts';
-export { openRecording, type RecordingFormat, type RecordingOptions, recordingFromText } from './recordings.ts';
 export {
+  openRecording,
+  type RecordingFormat,
+  type RecordingOptions,
+  recordingFormats,
+  recordingFromText,
+} from './recordings.ts';
+export {
+  interleaveFeeds,
   joinFeeds,
   type Mutation,
   mutate,

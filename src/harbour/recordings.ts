@@ -14,7 +14,15 @@ import {
 import type { ReplayEntry, ReplayFeed } from './replay-feed.ts';
 
 /** Formats of recordings that can be played; `guess` looks at the first bytes. */
-export type RecordingFormat = 'timed-lines' | 'colon-lines' | 'agg-csv' | 'trade-csv' | 'depth-csv' | 'agg-json';
+export const recordingFormats = [
+  'timed-lines',
+  'colon-lines',
+  'agg-csv',
+  'trade-csv',
+  'depth-csv',
+  'agg-json',
+] as const;
+export type RecordingFormat = (typeof recordingFormats)[number];
 
 export interface RecordingOptions {
   /** Without it the frames tell, where they do; else spot. */

@@ -42,6 +42,29 @@ export function joinFeeds(...feeds: readonly ReplayFeed[]): ReplayFeed {
   };
 }
 
+/** Several recordings as one, by receive time; each keeps its own order, and of equal times the first feed is first. */
+export function interleaveFeeds(...feeds: readonly ReplayFeed[]): ReplayFeed {
+  return {
+    name: feeds.map((feed) => feed.name).join(' + '),
+    *entries() {
+      const open = feeds.map((feed) => {
+        const rest = feed.entries()[Symbol.iterator]();
+        return { rest, next: rest.next() };
+      });
+      for (;;) {
+        let oldest: (typeof open)[number] | undefined;
+        for (const one of open) {
+          if (one.next.done) continue;
+          if (oldest === undefined || one.next.value.atUs < oldest.next.value.atUs) oldest = one;
+        }
+        if (oldest === undefined) return;
+        yield oldest.next.value;
+        oldest.next = oldest.rest.next();
+      }
+    },
+  };
+}
+
 /** Streams that the feed sends, by first appearance, as `market/stream`. */
 export function streamsOf(feed: ReplayFeed): string[] {
   const streams = new Set<string>();

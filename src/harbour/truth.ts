@@ -15,6 +15,8 @@ export interface SentRecord {
   closedAtUs: number | undefined;
   /** Names as subscribed, without the market. */
   readonly streams: string[];
+  /** All messages so far, those too that fell off `rows`. */
+  messages: number;
   /** `first` and `last`: trade, aggregate or update ids (`U`, `u`), open times of candles; −1 where there is none. */
   readonly rows: Rows<'stream' | 'first' | 'last' | 'atUs'>;
 }
@@ -87,6 +89,7 @@ export class Truth {
       openedAtUs: atUs,
       closedAtUs: undefined,
       streams: [],
+      messages: 0,
       rows: new Rows(['stream', 'first', 'last', 'atUs'], this.#keepSent),
     };
     this.#sent.push(record);
@@ -115,6 +118,7 @@ export class Truth {
       record.streams.push(message.stream.slice(record.market.length + 1));
       indexes.set(message.stream, stream);
     }
+    record.messages++;
     if (this.#keepSent > 0) {
       const row = record.rows.add(this.#sequence++);
       record.rows.set(row, 'stream', stream);

@@ -1,11 +1,9 @@
-import type { Instrument, StreamKind } from '../domain/instrument.ts';
-import type { Interval } from '../domain/interval.ts';
 import type { DataKind } from '../domain/state.ts';
-import type { Plan, Source, VenueHosts } from '../ports/source.ts';
+import type { Plan, Source, StreamWish, VenueHosts } from '../ports/source.ts';
 import type { Files } from '../ports/world.ts';
 
 export interface PlanSubject {
-  readonly streams: readonly { instrument: Instrument; kind: StreamKind; interval?: Interval }[];
+  readonly streams: readonly StreamWish[];
   readonly hosts: VenueHosts;
   readonly dataKind: DataKind;
   /** `frames`: venue time is the newest event time, as in a replay. */

@@ -11,6 +11,14 @@ export interface StreamPlan {
   readonly interval?: Interval;
 }
 
+/** A stream that is wanted: as the venue names it for us, or under a `name` given, as a recording has it. */
+export interface StreamWish {
+  readonly instrument: Instrument;
+  readonly kind: StreamKind;
+  readonly interval?: Interval;
+  readonly name?: string;
+}
+
 /** What a session may do, by the venue's rules. */
 export interface SessionLimits {
   readonly lifetimeMs: number;
@@ -102,7 +110,7 @@ export interface Source {
   readonly venue: Venue;
   /** Sessions for these subscriptions, within the venue's limits. */
   plan(options: {
-    streams: readonly { instrument: Instrument; kind: StreamKind; interval?: Interval }[];
+    streams: readonly StreamWish[];
     hosts: VenueHosts;
     dataKind: DataKind;
     venueTime: Plan['venueTime'];

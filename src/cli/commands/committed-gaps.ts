@@ -1,8 +1,7 @@
 import type { GapReason, GapState } from '../../domain/state.ts';
 import type { GapRow, LedgerRow } from '../../protocol/api.ts';
+import { openCommitted } from '../committed.ts';
 import type { Layout } from '../layout.ts';
-import { refuseUnrecorded } from '../layout.ts';
-import { openStores } from '../wire.ts';
 
 const sql = `SELECT 'binance:' || market || ':' || symbol AS instrument, stream, from_id, to_id, epoch_us(opened_at) AS opened_at,
   epoch_us(closed_at) AS closed_at, state, reason, held_count, by_aggregate_count, tried FROM gaps ORDER BY opened_at, instrument`;
@@ -11,12 +10,9 @@ const sql = `SELECT 'binance:' || market || ':' || symbol AS instrument, stream,
 export async function committedGaps(
   layout: Layout,
 ): Promise<{ gaps: readonly GapRow[]; ledger: readonly LedgerRow[] }> {
-  refuseUnrecorded(layout);
-  const stores = await openStores(layout, { isReadOnly: true });
+  const committed = await openCommitted(layout);
   try {
-    const { catalogVersion, files } = await stores.lake.files(['gaps']);
-    const limits = { maxRows: 1_000_000, timeoutMs: 60_000, memoryMb: 1024 };
-    const result = await stores.warehouse.query(sql, { catalogVersion, files, replacing: {} }, limits);
+    const result = await committed.query(sql);
     const gaps = result.rows.map(
       ([instrument, stream, fromId, toId, openedAt, closedAt, state, reason, held, byAggregate, tried]): GapRow => ({
         instrument: instrument!,
@@ -34,6 +30,6 @@ export async function committedGaps(
     );
     return { gaps, ledger: [] };
   } finally {
-    await stores.close();
+    await committed.close();
   }
 }

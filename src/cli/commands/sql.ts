@@ -2,13 +2,13 @@ import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import { TidemarkError } from '../../domain/error.ts';
-import { tables } from '../../domain/tables/index.ts';
 import type { Problem, SqlAnswer } from '../../protocol/api.ts';
 import { createNodeWorld } from '../../world/node/index.ts';
-import { layoutOf, refuseUnrecorded } from '../layout.ts';
+import { openCommitted } from '../committed.ts';
+import { layoutOf } from '../layout.ts';
 import { print, textTable } from '../output.ts';
 import { configOf, globalOptions } from '../program.ts';
-import { openStores, runningEngineUrl } from '../wire.ts';
+import { runningEngineUrl } from '../wire.ts';
 import { integerArgument } from './serve.ts';
 
 interface SqlOptions {
@@ -79,15 +79,11 @@ async function ask(sql: string, dataDir: string, maxRows: number): Promise<Answe
     }
     return { ...((await response.json()) as SqlAnswer), source: 'engine' };
   }
-  refuseUnrecorded(layout);
-  const stores = await openStores(layout, { isReadOnly: true });
+  const committed = await openCommitted(layout);
   try {
-    const { catalogVersion, files } = await stores.lake.files(tables.map((table) => table.name));
-    const limits = { maxRows, timeoutMs: 60_000, memoryMb: 2048 };
-    const result = await stores.warehouse.query(sql, { catalogVersion, files, replacing: {} }, limits);
-    return { ...result, source: 'committed' };
+    return { ...(await committed.query(sql, { maxRows })), source: 'committed' };
   } finally {
-    await stores.close();
+    await committed.close();
   }
 }
 

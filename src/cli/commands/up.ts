@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import { exitCodes } from '../exit-codes.ts';
 import { openLog } from '../log.ts';
+import { untilSignalled } from '../process.ts';
 import { childArguments, configOf } from '../program.ts';
-import { endWithSupervisor, Supervisor } from '../supervisor.ts';
+import { Supervisor } from '../supervisor.ts';
 
 export function registerUp(program: Command): void {
   program
@@ -25,12 +25,7 @@ export function registerUp(program: Command): void {
 
 /** Until a signal, or a child that must not be started again; ends all children. */
 export async function untilEnded(supervisor: Supervisor): Promise<number> {
-  const signalled = new Promise<number>((resolve) => {
-    process.once('SIGINT', () => resolve(exitCodes.interrupted));
-    process.once('SIGTERM', () => resolve(exitCodes.terminated));
-    endWithSupervisor(() => resolve(exitCodes.terminated));
-  });
-  const code = await Promise.race([signalled, supervisor.ended]);
+  const code = await Promise.race([untilSignalled(), supervisor.ended]);
   await supervisor.stop();
   return code;
 }

@@ -3,7 +3,7 @@ import type { Instrument, Market, StreamKind } from '../../domain/instrument.ts'
 import { instrumentId } from '../../domain/instrument.ts';
 import type { Interval } from '../../domain/interval.ts';
 import { isInterval } from '../../domain/interval.ts';
-import type { Plan, SessionLimits, SessionPlan, StreamPlan, VenueHosts } from '../../ports/source.ts';
+import type { Plan, SessionLimits, SessionPlan, StreamPlan, StreamWish, VenueHosts } from '../../ports/source.ts';
 import { connectionRules } from './limits.ts';
 
 /** The exchange itself. */
@@ -126,14 +126,14 @@ function sessionUrls(market: Market, category: Category, bases: readonly string[
 
 /** Sessions for these subscriptions. Ids stay the same as long as nothing before a stream is taken away: `spot-0`, `usdm-public-0`. */
 export function planSessions(
-  streams: readonly { instrument: Instrument; kind: StreamKind; interval?: Interval }[],
+  streams: readonly StreamWish[],
   hosts: VenueHosts,
   streamsPerSession: number = defaultStreamsPerSession,
 ): SessionPlan[] {
   const groups = new Map<string, { market: Market; category: Category; streams: Map<string, StreamPlan> }>();
-  for (const { instrument, kind, interval } of streams) {
+  for (const { instrument, kind, interval, name: givenName } of streams) {
     const { market } = instrument;
-    const name = streamName(instrument, kind, interval);
+    const name = givenName ?? streamName(instrument, kind, interval);
     const category = categoryOf(market, kind);
     const key = market === 'spot' ? market : `${market}-${category}`;
     let group = groups.get(key);
@@ -171,7 +171,7 @@ export function planSessions(
 }
 
 export function makePlan(options: {
-  streams: readonly { instrument: Instrument; kind: StreamKind; interval?: Interval }[];
+  streams: readonly StreamWish[];
   hosts: VenueHosts;
   dataKind: Plan['dataKind'];
   venueTime: Plan['venueTime'];

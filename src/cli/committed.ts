@@ -1,0 +1,29 @@
+import { tables } from '../domain/tables/index.ts';
+import type { Lake } from '../ports/lake.ts';
+import type { QueryLimits, QueryResult } from '../ports/warehouse.ts';
+import type { Layout } from './layout.ts';
+import { refuseUnrecorded } from './layout.ts';
+import { openStores } from './wire.ts';
+
+/** What a data folder holds when no engine runs on it. */
+export interface Committed {
+  readonly lake: Lake;
+  query(sql: string, limits?: Partial<QueryLimits>): Promise<QueryResult>;
+  close(): Promise<void>;
+}
+
+const usualLimits: QueryLimits = { maxRows: 1_000_000, timeoutMs: 60_000, memoryMb: 2048 };
+
+/** For commands that only read: it creates nothing, and refuses a folder in which nothing was recorded. */
+export async function openCommitted(layout: Layout): Promise<Committed> {
+  refuseUnrecorded(layout);
+  const { lake, warehouse, close } = await openStores(layout, { isReadOnly: true });
+  return {
+    lake,
+    query: async (sql, limits = {}) => {
+      const { catalogVersion, files } = await lake.files(tables.map((table) => table.name));
+      return warehouse.query(sql, { catalogVersion, files, replacing: {} }, { ...usualLimits, ...limits });
+    },
+    close,
+  };
+}
