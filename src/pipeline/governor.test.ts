@@ -27,12 +27,13 @@ interface Sent {
   readonly atMs: number;
 }
 
-/** A governor in simulated time, and a venue that takes `answerMs` for each answer. */
-function rig(answer: (sent: Sent, index: number) => HttpResponse | Error, answerMs = 20) {
+/** A governor in simulated time that the venue has answered before, and a venue that takes `answerMs` for each answer. */
+async function rig(answer: (sent: Sent, index: number) => HttpResponse | Error, answerMs = 20) {
   const simulated = createSimulatedWorld(3);
   const sent: Sent[] = [];
   const journalled: { request: RestRequest; status: number; body: string; receivedAtUs: number }[] = [];
   let underWay = 0;
+  let isPrepared = false;
   const world = {
     ...simulated,
     network: {
@@ -43,7 +44,7 @@ function rig(answer: (sent: Sent, index: number) => HttpResponse | Error, answer
         sent.push(question);
         await new Promise<void>((resolve) => void simulated.agenda.at(answerMs * 1000, resolve));
         underWay--;
-        const response = answer(question, sent.length - 1);
+        const response = isPrepared ? answer(question, sent.length - 1) : ok();
         if (response instanceof Error) throw response;
         return response;
       },
@@ -65,6 +66,12 @@ function rig(answer: (sent: Sent, index: number) => HttpResponse | Error, answer
     simulated.agenda.at(ms * 1000, () => {});
     return until(() => simulated.agenda.nowUs >= untilUs);
   };
+  for (const market of ['spot', 'usdm'] as const) governor.ask(`prepare/${market}`, requests.time(market));
+  await until(() => journalled.length === 2);
+  await passMs(61_000);
+  isPrepared = true;
+  sent.length = 0;
+  journalled.length = 0;
   return { governor, sent, journalled, until, passMs };
 }
 
@@ -72,7 +79,7 @@ const get = (status: 'usedWeight' | 'blockedForMs', { governor }: { governor: Go
   governor.status(market)[status];
 
 test('answers are journalled as they came, refusals too, one question at a time, the most urgent first', async () => {
-  const { governor, sent, journalled, until } = rig((_, index) => (index === 2 ? refused(400) : ok()));
+  const { governor, sent, journalled, until } = await rig((_, index) => (index === 2 ? refused(400) : ok()));
   governor.ask('first', requests.klines(spot('A'), '1m', 0, 60e6, 10));
   governor.ask('klines', requests.klines(spot('B'), '1m', 0, 60e6, 10));
   governor.ask('trades', requests.tradesById(spot('B'), 5, 10)!);
@@ -90,7 +97,7 @@ test('answers are journalled as they came, refusals too, one question at a time,
 });
 
 test('the same question is asked once while it waits, is under way or was just answered', async () => {
-  const { governor, sent, journalled, until, passMs } = rig(() => ok());
+  const { governor, sent, journalled, until, passMs } = await rig(() => ok());
   for (let turn = 0; turn < 5; turn++) {
     for (const key of ['a', 'b']) governor.ask(key, requests.bookSnapshot(spot('A')));
   }
@@ -104,7 +111,7 @@ test('the same question is asked once while it waits, is under way or was just a
 });
 
 test('within any minute no more than four fifths of the weight is spent, of snapshots half, and repairs go on beside them', async () => {
-  const { governor, sent, journalled, passMs } = rig(() => ok());
+  const { governor, sent, journalled, passMs } = await rig(() => ok());
   for (let index = 0; index < 60; index++) governor.ask(`book/${index}`, requests.bookSnapshot(spot(`S${index}`)));
   await passMs(5000);
   assert.equal(sent.length, 12);
@@ -124,7 +131,7 @@ test('within any minute no more than four fifths of the weight is spent, of snap
 });
 
 test('what the venue says of the weight used counts more than our own sum, for its minute and its market', async () => {
-  const rigged = rig((_, index) => ok({ 'x-mbx-used-weight-1m': index === 0 ? '5900' : '' }));
+  const rigged = await rig((_, index) => ok({ 'x-mbx-used-weight-1m': index === 0 ? '5900' : '' }));
   const { governor, journalled, until, passMs } = rigged;
   governor.ask('time', requests.time('spot'));
   await until(() => journalled.length === 1);
@@ -149,7 +156,7 @@ for (const [status, retryAfter, waitMs] of [
 ] as const) {
   test(`after ${status} with Retry-After ${retryAfter} nobody asks anything for ${waitMs} ms`, async () => {
     const headers = retryAfter === undefined ? {} : { 'retry-after': retryAfter };
-    const rigged = rig((_, index) => (index === 0 ? refused(status, headers) : ok()));
+    const rigged = await rig((_, index) => (index === 0 ? refused(status, headers) : ok()));
     const { governor, sent, journalled, until } = rigged;
     governor.ask('a', requests.time('spot'));
     await until(() => journalled.length === 1);
@@ -164,7 +171,7 @@ for (const [status, retryAfter, waitMs] of [
 }
 
 test('after 451 the next host of that market is asked, round to the first again', async () => {
-  const { governor, sent, journalled, until } = rig(({ url }) =>
+  const { governor, sent, journalled, until } = await rig(({ url }) =>
     url.startsWith('http://public') ? ok() : refused(451),
   );
   for (let key = 0; key < 4; key++) governor.ask(`book/${key}`, requests.bookSnapshot(spot(`S${key}`)));
@@ -174,7 +181,7 @@ test('after 451 the next host of that market is asked, round to the first again'
     sent.map(({ url }) => new URL(url).hostname),
     ['first', 'second', 'public', 'public', 'futures'],
   );
-  const everywhere = rig(() => refused(451));
+  const everywhere = await rig(() => refused(451));
   for (let key = 0; key < 4; key++) everywhere.governor.ask(`${key}`, requests.bookSnapshot(spot(`S${key}`)));
   await everywhere.until(() => everywhere.journalled.length === 4);
   assert.deepEqual(
@@ -185,7 +192,7 @@ test('after 451 the next host of that market is asked, round to the first again'
 
 test('a question that fails waits longer each time, up to a minute, and soon again after an answer', async () => {
   let isDown = true;
-  const { governor, sent, journalled, passMs } = rig(() =>
+  const { governor, sent, journalled, passMs } = await rig(() =>
     isDown ? new TidemarkError('network', { doing: 'get', why: 'nobody there' }) : ok(),
   );
   const keepAsking = async (seconds: number) => {
@@ -209,7 +216,10 @@ test('a question that fails waits longer each time, up to a minute, and soon aga
 });
 
 test('what names its own period is asked once and never again', async () => {
-  const { governor, sent, journalled, until, passMs } = rig(() => ok());
+  const { governor, sent, journalled, until, passMs } = await rig(({ url }) => {
+    const answer = url.includes('time') ? '{"serverTime":1795271388483272}' : '{"timezone":"UTC","symbols":[]}';
+    return { ...ok(), body: new TextEncoder().encode(answer) };
+  });
   governor.ask('time/1', requests.time('spot'));
   governor.ask('info/1', requests.exchangeInfo('spot', ['A']));
   await until(() => journalled.length === 2);
@@ -222,7 +232,7 @@ test('what names its own period is asked once and never again', async () => {
 });
 
 test('after it was stopped nothing is asked, and an answer under way is not journalled', async () => {
-  const { governor, sent, journalled, passMs } = rig(() => ok());
+  const { governor, sent, journalled, passMs } = await rig(() => ok());
   governor.ask('a', requests.time('spot'));
   governor.ask('b', requests.bookSnapshot(spot('B')));
   governor.stop();
@@ -232,9 +242,34 @@ test('after it was stopped nothing is asked, and an answer under way is not jour
 });
 
 test('a market without hosts is an error in the log and stops no other', async () => {
-  const { governor, journalled, until } = rig(() => ok());
+  const { governor, journalled, until } = await rig(() => ok());
   governor.ask('coinm', requests.time('coinm'));
   governor.ask('spot', requests.time('spot'));
   await until(() => journalled.length === 1);
   assert.equal(journalled[0]!.request.market, 'spot');
+});
+
+test('a venue that has not answered yet is asked nothing heavy, whatever is wanted, however often it fails', async () => {
+  const simulated = createSimulatedWorld(4);
+  const asked: string[] = [];
+  const world = {
+    ...simulated,
+    network: {
+      ...simulated.network,
+      async httpGet(url: string): Promise<HttpResponse> {
+        asked.push(new URL(url).pathname);
+        if (asked.length < 4) throw new TidemarkError('network', { doing: 'get', why: 'nobody there' });
+        return asked.length === 4 ? ok({ 'x-mbx-used-weight-1m': '2900' }) : ok();
+      },
+    },
+  };
+  const journal = { append: () => 0 } as unknown as JournalWriter;
+  const governor = new Governor({ world, source, hosts, journal, log: silentLog });
+  governor.ask('book', requests.bookSnapshot(spot('A')));
+  await simulated.agenda.runUntil(() => asked.length === 4);
+  assert.deepEqual(asked, Array(4).fill('/api/v3/time'));
+  governor.ask('trades', requests.tradesById(spot('A'), 1, 10)!);
+  await simulated.agenda.runUntil(() => asked.length === 6);
+  // The snapshot has to wait until half of the budget is free; the trades need not.
+  assert.deepEqual(asked.slice(4), ['/api/v3/historicalTrades', '/api/v3/depth']);
 });

@@ -1,9 +1,10 @@
+import { Decoded } from '../domain/decoded.ts';
 import type { Market } from '../domain/instrument.ts';
 import type { JournalWriter } from '../ports/journal.ts';
 import { recordKinds } from '../ports/journal.ts';
 import type { Logger } from '../ports/log.ts';
 import type { RestPurpose, RestRequest, Source, VenueHosts } from '../ports/source.ts';
-import type { World } from '../ports/world.ts';
+import type { HttpResponse, World } from '../ports/world.ts';
 import { encodeHttpRecord } from './http-record.ts';
 
 const purposeRank: Record<RestPurpose, number> = {
@@ -24,16 +25,19 @@ const retryDelayMsMin = 500;
 const retryDelayMsMax = 60_000;
 /** Share of the venue's weight budget that we use: the address may be shared with other programs. */
 const budgetShare = 0.8;
+/** Heaviest question to a venue that has not answered yet: after many restarts the budget may be spent. */
+const firstWeightMax = 1;
 /** Snapshots weigh ten times as much as repairs; after many reconnects they must leave room for them. */
 const snapshotShare = 0.5;
 
-/** Markets are hosts of their own, each with its own budget, ban and list of addresses. */
+/** What is known of one pool of request weight. */
 interface Account {
   sent: { atMs: number; weight: number }[];
   /** Weight that the venue's own header named last, and when. */
   venueWeight: { atMs: number; weight: number };
+  /** The venue has answered, so that what others (and this process before it was started again) spent is known. */
+  isKnown: boolean;
   blockedUntilMs: number;
-  hostIndex: number;
 }
 
 interface Question {
@@ -55,7 +59,10 @@ export class Governor {
   readonly #inFlight = new Set<string>();
   /** Earliest monotonic ms at which a key may be asked again, and how often it failed in a row. */
   readonly #cooling = new Map<string, { untilMs: number; failures: number }>();
-  readonly #accounts = new Map<Market, Account>();
+  readonly #accounts = new Map<string, Account>();
+  readonly #hostIndexes = new Map<Market, number>();
+  /** For a look at answers, used again and again. */
+  readonly #answer = new Decoded();
   #cancelTimer: (() => void) | undefined;
   #stopped = false;
 
@@ -95,11 +102,12 @@ export class Governor {
   }
 
   #account(market: Market): Account {
-    let account = this.#accounts.get(market);
+    const { pool } = this.#source.restLimits(market);
+    let account = this.#accounts.get(pool);
     if (account === undefined) {
       const venueWeight = { atMs: Number.NEGATIVE_INFINITY, weight: 0 };
-      account = { sent: [], venueWeight, blockedUntilMs: 0, hostIndex: 0 };
-      this.#accounts.set(market, account);
+      account = { sent: [], venueWeight, isKnown: false, blockedUntilMs: 0 };
+      this.#accounts.set(pool, account);
     }
     return account;
   }
@@ -113,7 +121,8 @@ export class Governor {
   }
 
   #mayAsk({ market, purpose, weight }: RestRequest, nowMs: number): boolean {
-    if (nowMs < this.#account(market).blockedUntilMs) return false;
+    const { blockedUntilMs, isKnown } = this.#account(market);
+    if (nowMs < blockedUntilMs || (!isKnown && weight > firstWeightMax)) return false;
     const share = purpose === 'book-snapshot' ? snapshotShare : budgetShare;
     return this.#usedWeight(market, nowMs) + weight <= this.#source.restLimits(market).weightPerMinute * share;
   }
@@ -123,9 +132,11 @@ export class Governor {
     // One question at a time: answers keep their order, and a ban is noticed before the next request adds to it.
     if (this.#inFlight.size > 0) return;
     const nowMs = this.#nowMs();
-    const next = [...this.#queue.values()]
-      .sort((a, b) => purposeRank[a.request.purpose] - purposeRank[b.request.purpose])
-      .find(({ request }) => this.#mayAsk(request, nowMs));
+    const questions = [...this.#queue.values()];
+    const next =
+      questions
+        .sort((a, b) => purposeRank[a.request.purpose] - purposeRank[b.request.purpose])
+        .find(({ request }) => this.#mayAsk(request, nowMs)) ?? this.#firstQuestion(questions, nowMs);
     if (next === undefined) {
       this.#pumpAfter(lookAgainMs);
       return;
@@ -133,6 +144,17 @@ export class Governor {
     this.#queue.delete(next.key);
     this.#inFlight.add(next.key);
     void this.#send(next);
+  }
+
+  /** The lightest one there is, for a venue that has not answered yet. */
+  #firstQuestion(questions: readonly Question[], nowMs: number): Question | undefined {
+    for (const { market } of questions.map(({ request }) => request)) {
+      const key = `first/${this.#source.restLimits(market).pool}`;
+      const request = this.#source.requests.time(market);
+      const isCool = (this.#cooling.get(key)?.untilMs ?? 0) <= nowMs;
+      if (!this.#account(market).isKnown && isCool && this.#mayAsk(request, nowMs)) return { key, request };
+    }
+    return undefined;
   }
 
   #pumpAfter(delayMs: number): void {
@@ -143,11 +165,10 @@ export class Governor {
   async #send(question: Question): Promise<void> {
     const { request, key } = question;
     const requestedAtUs = this.#world.clock.wallUs();
-    const account = this.#account(request.market);
-    account.sent.push({ atMs: this.#nowMs(), weight: request.weight });
+    this.#account(request.market).sent.push({ atMs: this.#nowMs(), weight: request.weight });
     try {
       const bases = this.#hosts.rest[request.market] ?? [];
-      const base = bases[account.hostIndex];
+      const base = bases[this.#hostIndexes.get(request.market) ?? 0];
       if (base === undefined) {
         this.#log.error({ market: request.market }, 'no REST host is configured for the market');
         this.#cool(key, true);
@@ -173,7 +194,7 @@ export class Governor {
         ),
       });
       this.#noteWeight(request.market, response.headers);
-      this.#judge(request, key, response.status, response.headers);
+      this.#judge(request, key, response);
     } catch (error) {
       this.#log.warn({ purpose: request.purpose, symbol: request.symbol, error: String(error) }, 'REST request failed');
       this.#cool(key, true);
@@ -185,10 +206,17 @@ export class Governor {
 
   #noteWeight(market: Market, headers: Readonly<Record<string, string>>): void {
     const used = Number(headers[this.#source.restLimits(market).usedWeightHeader]);
-    if (Number.isFinite(used)) this.#account(market).venueWeight = { atMs: this.#nowMs(), weight: used };
+    const account = this.#account(market);
+    account.isKnown = true;
+    if (Number.isFinite(used)) account.venueWeight = { atMs: this.#nowMs(), weight: used };
   }
 
-  #judge(request: RestRequest, key: string, status: number, headers: Readonly<Record<string, string>>): void {
+  #judge(request: RestRequest, key: string, { status, headers, body }: HttpResponse): void {
+    if (status === 200 && !this.#isReadable(request, body)) {
+      this.#log.warn({ purpose: request.purpose, symbol: request.symbol }, 'an answer cannot be read; asking again');
+      this.#cool(key, true);
+      return;
+    }
     if (status === 200) {
       if (onceAnswered.has(request.purpose)) this.#cooling.set(key, { untilMs: Number.POSITIVE_INFINITY, failures: 0 });
       else this.#cool(key, false);
@@ -201,11 +229,11 @@ export class Governor {
       this.#log.warn({ status, waitMs }, 'the venue limits our requests; waiting as told');
       this.#cool(key, true);
     } else if (status === 451) {
-      const account = this.#account(request.market);
       const bases = this.#hosts.rest[request.market] ?? [];
-      account.hostIndex = (account.hostIndex + 1) % Math.max(1, bases.length);
+      const hostIndex = ((this.#hostIndexes.get(request.market) ?? 0) + 1) % Math.max(1, bases.length);
+      this.#hostIndexes.set(request.market, hostIndex);
       this.#log.error(
-        { host: bases[account.hostIndex] },
+        { host: bases[hostIndex] },
         'the venue refuses this location (HTTP 451); trying its public-data host',
       );
       this.#cool(key, true);
@@ -213,6 +241,17 @@ export class Governor {
       this.#log.warn({ status, purpose: request.purpose, symbol: request.symbol }, 'the venue refused a request');
       this.#cool(key, true);
     }
+  }
+
+  /** Whether the answer holds anything: what that is, the journal's reader decides. */
+  #isReadable(request: RestRequest, body: Uint8Array): boolean {
+    const answer = this.#answer;
+    answer.clear();
+    answer.record.market = request.market;
+    this.#source.decodeResponse(request, 200, body, answer);
+    const isClean = answer.findings.length === 0;
+    answer.findings.clear();
+    return isClean || !answer.isEmpty;
   }
 
   /** After a failure twice as long as after the last one, with jitter; after an answer only briefly. */

@@ -97,6 +97,8 @@ export interface RestRequests {
 }
 
 export interface RestLimits {
+  /** Markets of the same pool spend from one budget and are banned together. */
+  readonly pool: string;
   readonly weightPerMinute: number;
   /** Response header (lower case) with the weight used in the running minute. */
   readonly usedWeightHeader: string;

@@ -1,7 +1,7 @@
 import type { Source } from '../../ports/source.ts';
 import { subscribeMessage } from './control.ts';
 import { decodeByParse } from './decode.ts';
-import { usedWeightHeader, weightPerMinute } from './limits.ts';
+import { usedWeightHeader, weightPerMinute, weightPool } from './limits.ts';
 import { makePlan } from './plan.ts';
 import { requests } from './requests.ts';
 import { decodeResponse } from './responses.ts';
@@ -17,7 +17,7 @@ export function createBinanceSource(): Source {
     plan: makePlan,
     subscribeMessage,
     requests,
-    restLimits: (market) => ({ weightPerMinute: weightPerMinute[market], usedWeightHeader }),
+    restLimits: (market) => ({ pool: weightPool[market], weightPerMinute: weightPerMinute[market], usedWeightHeader }),
     decodeFrame(bytes, start, end, out) {
       if (!scanner.scan(bytes, start, end, out)) decodeByParse(bytes, start, end, out);
     },

@@ -35,7 +35,10 @@ export const connectionRules: Readonly<Record<Market, ConnectionRules>> = {
   coinm: futures,
 };
 
-/** REST request weight per minute and IP. USD-M and COIN-M share one pool. */
+/** Whose request weight is counted together. */
+export const weightPool: Readonly<Record<Market, string>> = { spot: 'spot', usdm: 'futures', coinm: 'futures' };
+
+/** REST request weight per minute and IP, of each pool. */
 export const weightPerMinute: Readonly<Record<Market, number>> = { spot: 6000, usdm: 2400, coinm: 2400 };
 
 /** Response header, lower case, with the weight used in the running minute. */
