@@ -14,6 +14,8 @@ export class ClockOffset {
   count = 0;
 
   add(serverTimeUs: number, requestedAtUs: number, receivedAtUs: number): void {
+    // Our own clock was set back meanwhile: it says nothing, and would count as the quickest for long.
+    if (receivedAtUs < requestedAtUs) return;
     const offsetUs = serverTimeUs - (requestedAtUs + receivedAtUs) / 2;
     this.#samples = [...this.#samples.slice(1 - keptSamples), { offsetUs, roundTripUs: receivedAtUs - requestedAtUs }];
     this.count++;

@@ -12,6 +12,7 @@ import type {
   JournalBlock,
   PulseRecord,
   RecordView,
+  SegmentHead,
   SessionRecord,
   WriterRecord,
 } from '../ports/journal.ts';
@@ -44,6 +45,9 @@ export interface LiveListener {
 
 /** So long the venue's REST may be behind its own stream (those answers come from a database). */
 const answerDelayUs = minuteUs;
+
+/** Close code of a connection that we ended over a frame beyond the limit. */
+const tooLargeCode = 1009;
 
 const decoder = new TextDecoder();
 
@@ -114,13 +118,21 @@ export class Derivation {
     this.#derive();
   }
 
-  /** Records of a journal that can not be read any more; what they held shows as gaps in the ledgers. */
+  /**
+   * Records of a journal that can not be read any more. Ids show what they held; streams without ids show a gap from the
+   * last record before to the first after.
+   */
   journalDamaged(writer: string, sequence: number, lostRecords: number, detail: string): void {
-    const slot = this.slots.all[0];
-    if (slot === undefined) return;
-    this.findingCount++;
-    const record = { writer, sequence, receivedAtUs: this.recordedAtUs };
-    this.pending.addFinding(slot.index, 'journal-damaged', '', `${lostRecords} records: ${detail}`, record);
+    Object.assign(this.#decoded.record, { writer, sequence, receivedAtUs: this.recordedAtUs });
+    this.#decoded.addFinding('journal-damaged', '', `${lostRecords} records: ${detail}`);
+    this.#derive();
+    for (const planSession of this.sessions.openIn(writer)) this.#disconnected(writer, planSession, 'unknown');
+  }
+
+  /** What a segment says was in force when it began, for a reader that did not see what came before. */
+  inForce({ writer, sessions, plan, createdAtUs }: SegmentHead): void {
+    if (plan !== undefined) this.#plan(writer, plan);
+    this.sessions.inForce(writer, sessions, createdAtUs);
   }
 
   #record(writer: string, record: RecordView): void {
@@ -185,6 +197,10 @@ export class Derivation {
   }
 
   #session(writer: string, record: SessionRecord, atUs: number): void {
+    if (record.event === 'closed' && record.code === tooLargeCode && record.side === 'us') {
+      this.#decoded.record.market = this.sessions.get(writer, record.session)?.market ?? this.#decoded.record.market;
+      this.#decoded.addFinding('frame-refused', '', `the connection was given up: ${record.reason}`);
+    }
     const lost = this.sessions.apply(writer, record, atUs);
     if (lost !== undefined) this.#disconnected(writer, lost, 'disconnect');
   }
@@ -211,7 +227,9 @@ export class Derivation {
     decoded.record.market = head.request.market;
     decoded.record.origin = 'rest';
     this.source.decodeResponse(head.request, head.status, body, decoded);
-    if (head.request.purpose === 'time' && head.status === 200) {
+    // Nothing but this answer has been decoded since the last rows were derived.
+    const isRead = head.status === 200 && decoded.findings.length === 0;
+    if (head.request.purpose === 'time' && isRead) {
       this.clock.add(decoded.serverTimeUs, head.requestedAtUs, record.receivedAtUs);
     }
     const state =
@@ -233,8 +251,9 @@ export class Derivation {
    */
   #conclusion(state: InstrumentState, head: HttpRecordHead): { tried(): void; declare(): void } | undefined {
     const { purpose, path, fromId, limit, fromUs, toUs, interval } = head.request;
-    const isAnswered = head.status === 200;
+    const isRefused = this.#decoded.findings.length > 0;
     if (purpose === 'klines') {
+      const isAnswered = head.status === 200 && (!isRefused || this.#decoded.venueCandles.length > 0);
       if (fromUs === undefined || toUs === undefined || interval === undefined) return undefined;
       const what = `REST ${path} from ${new Date(fromUs / 1000).toISOString()}: HTTP ${head.status}`;
       const ledger = state.klineLedger(interval);
@@ -252,7 +271,10 @@ export class Derivation {
     const ledger = purpose === 'trades-by-id' ? state.trades : state.aggTrades;
     const lastAskedId = fromId + limit - 1;
     const lastId = rows.length === 0 ? fromId - 1 : ids[rows.length - 1]!;
-    const what = `REST ${path} from ${fromId}: HTTP ${head.status}, ${rows.length} rows`;
+    // A page of something else, or rows of another question, say nothing of these ids.
+    const isAnswered = head.status === 200 && (rows.length === 0 ? !isRefused : ids[0]! >= fromId);
+    const unread = head.status === 200 && !isAnswered ? ', no answer to this' : '';
+    const what = `REST ${path} from ${fromId}: HTTP ${head.status}, ${rows.length} rows${unread}`;
     return {
       tried: () => ledger.tried(fromId, lastAskedId, what),
       declare: () => {

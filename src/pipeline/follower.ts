@@ -37,6 +37,8 @@ export class Follower {
   readonly #derivation: Derivation;
   readonly #positions = new Map<string, JournalPosition>();
   readonly #heads = new Map<JournalReader, Head>();
+  /** Where the last damage was, until a later segment said what is in force. */
+  readonly #damagedSegments = new Map<JournalReader, number>();
   readonly #syncedEnds = new Map<string, JournalPosition>();
   /** In the order in which they were processed. */
   readonly #unsynced: Unsynced[] = [];
@@ -61,7 +63,12 @@ export class Follower {
   /** Runs until `stop`, or until every journal is read to its synced end when `once`. */
   async run(hooks: FollowerHooks, once = false): Promise<void> {
     for (const reader of this.#readers) {
-      if (!this.#positions.has(reader.writer)) this.#positions.set(reader.writer, await reader.start());
+      if (this.#positions.has(reader.writer)) continue;
+      const start = await reader.start();
+      this.#positions.set(reader.writer, start);
+      // The oldest segment kept need not be the first one.
+      const head = await reader.head(start.segment);
+      if (head !== undefined) this.#derivation.inForce(head);
     }
     try {
       while (!this.#stopped) {
@@ -69,6 +76,7 @@ export class Follower {
         if (head !== undefined) {
           const { reader, block } = head;
           this.#heads.delete(reader);
+          await this.#takeInForce(reader, block);
           this.#derivation.process(block);
           this.#positions.set(reader.writer, block.to);
           this.#unsynced.push({ block: ++this.#blocks, reader, to: block.to });
@@ -159,8 +167,18 @@ export class Follower {
       if (after === undefined) throw error;
       this.#derivation.journalDamaged(reader.writer, from.sequence, after.lostRecords, error.message);
       this.#positions.set(reader.writer, after.position);
+      this.#damagedSegments.set(reader, from.segment);
       return reader.read(after.position, blockBytes);
     }
+  }
+
+  /** Sessions may have begun and ended in what was passed over; the next segment says which live. */
+  async #takeInForce(reader: JournalReader, { from }: JournalBlock): Promise<void> {
+    const damaged = this.#damagedSegments.get(reader);
+    if (damaged === undefined || from.segment <= damaged) return;
+    this.#damagedSegments.delete(reader);
+    const head = await reader.head(from.segment);
+    if (head !== undefined) this.#derivation.inForce(head);
   }
 
   async #reaches(reader: JournalReader, position: JournalPosition): Promise<boolean> {

@@ -36,11 +36,13 @@ export class PlanKeeper {
     if (this.#offsetUs !== undefined && Math.abs(offsetUs - this.#offsetUs) < offsetToleranceUs) {
       return undefined;
     }
-    this.#offsetUs = offsetUs;
     const { streams, hosts, dataKind, venueTimeMode } = this.#subject;
     const venueTime: Plan['venueTime'] = venueTimeMode === 'wall' ? { mode: 'wall', offsetUs } : { mode: 'frames' };
-    this.plan = this.#source.plan({ streams, hosts, dataKind, venueTime });
-    this.#files.writeAtomic(this.#path, encoder.encode(`${JSON.stringify(this.plan, null, 2)}\n`));
-    return this.plan;
+    const plan = this.#source.plan({ streams, hosts, dataKind, venueTime });
+    this.#files.writeAtomic(this.#path, encoder.encode(`${JSON.stringify(plan, null, 2)}\n`));
+    // Only now: a plan that could not be written is written at the next look.
+    this.#offsetUs = offsetUs;
+    this.plan = plan;
+    return plan;
   }
 }

@@ -104,6 +104,23 @@ export class SessionTable {
     return false;
   }
 
+  /** Plan sessions that have an open session in this journal. */
+  openIn(writer: string): string[] {
+    const open = this.all().filter((session) => session.writer === writer && session.state === 'open');
+    return [...new Set(open.map((session) => session.planSession))];
+  }
+
+  /** What a segment's head says: the sessions of this journal that live, and none but these. */
+  inForce(writer: string, records: readonly SessionRecord[], atUs: number): void {
+    this.#last = undefined;
+    const alive = new Set(records.map((record) => `${writer}/${record.session}`));
+    for (const [key, session] of this.#sessions) {
+      if (session.writer === writer && !alive.has(key)) this.#sessions.delete(key);
+    }
+    const known = new Set(this.#sessions.keys());
+    for (const record of records) if (!known.has(`${writer}/${record.session}`)) this.apply(writer, record, atUs);
+  }
+
   /** A writer began anew: none of its older sessions lives. The plan sessions that lost their last open one. */
   writerStarted(writer: string): string[] {
     this.#last = undefined;
