@@ -95,6 +95,11 @@ test(
     const unfollow = system.view.follow({ kind: 'book', instrument: 'binance:spot:BTCUSDT' }, ({ payload }) => {
       if (payload.kind === 'book') books.push(payload.book);
     });
+    // Without a snapshot to be had the gap lasts long enough to be seen.
+    await system.until('a whole book', () => books.at(-1)?.state === 'synced');
+    system.harbour.setHttpFailure({ status: 503, matching: 'depth' });
+    await system.until('the gap', () => books.at(-1)?.state === 'gap');
+    system.harbour.setHttpFailure(undefined);
     await system.finished();
     unfollow();
     const gaps = system.view.gaps({});
