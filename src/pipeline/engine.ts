@@ -11,6 +11,7 @@ import type { CommitOptions } from './committer.ts';
 import { Committer, parseCheckpoint } from './committer.ts';
 import { Derivation } from './derivation.ts';
 import { Follower } from './follower.ts';
+import { giveWay } from './give-way.ts';
 import { Governor } from './governor.ts';
 import { Hub } from './hub.ts';
 import { Market } from './market.ts';
@@ -122,6 +123,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
         if (committer.isDue) await committer.commit(follower.positions, follower.untilSynced());
       },
       synced: (block) => hub.synced(block),
+      giveWay: () => giveWay(world.timers),
     })
     .catch((error) => {
       failure = error;

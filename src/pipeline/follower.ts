@@ -12,6 +12,11 @@ export interface FollowerHooks {
   afterBlock(block: number): Promise<void>;
   /** Everything up to this block survives a power cut. */
   synced(block: number): void;
+  /**
+   * Lets everything else in the process have its turn, after each block: while a long journal is caught up with, nothing of
+   * it has to be waited for, and neither requests nor the commit in the background would get on.
+   */
+  giveWay(): Promise<void>;
 }
 
 /** A block that was processed, while nothing says that it survives a power cut. */
@@ -81,6 +86,7 @@ export class Follower {
           this.#positions.set(reader.writer, block.to);
           this.#unsynced.push({ block: ++this.#blocks, reader, to: block.to });
           await hooks.afterBlock(this.#blocks);
+          await hooks.giveWay();
         }
         const synced = await this.#takeSynced();
         if (synced !== undefined) hooks.synced(synced);

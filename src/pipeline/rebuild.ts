@@ -1,10 +1,12 @@
 import type { JournalReader } from '../ports/journal.ts';
 import type { Lake } from '../ports/lake.ts';
 import type { Source } from '../ports/source.ts';
+import type { Timers } from '../ports/world.ts';
 import type { CommitOptions } from './committer.ts';
 import { Committer, parseCheckpoint } from './committer.ts';
 import { Derivation } from './derivation.ts';
 import { Follower } from './follower.ts';
+import { giveWay } from './give-way.ts';
 
 export interface RebuildOptions {
   readonly source: Source;
@@ -12,6 +14,7 @@ export interface RebuildOptions {
   /** In the order in which they are read; the result does not depend on it. */
   readonly readers: readonly JournalReader[];
   readonly commit: CommitOptions;
+  readonly timers: Timers;
 }
 
 /** Derives everything from the journals, from where the lake stands (an empty one: from their start) to their synced end. */
@@ -27,6 +30,7 @@ export async function rebuild(options: RebuildOptions): Promise<Derivation> {
       if (committer.isDue) await committer.commit(follower.positions);
     },
     synced: () => {},
+    giveWay: () => giveWay(options.timers),
   };
   await follower.run(hooks, true);
   await committer.commit(follower.positions);

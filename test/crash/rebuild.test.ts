@@ -179,7 +179,7 @@ test('what was compared holds rows of every table that a market can fill', () =>
 test('everything derived is the same when it is rebuilt from the journals', async () => {
   for (const order of [readers, readers.toReversed()]) {
     const hashes = await withNewLake(async (lake) => {
-      await rebuild({ source: openSource(), lake, readers: order, commit });
+      await rebuild({ source: openSource(), lake, readers: order, commit, timers: world.timers });
     });
     assertSame(hashes, `rebuilt, ${order[0]!.writer} first`);
   }
