@@ -187,7 +187,8 @@ class ParquetLake implements Lake {
     const state = await this.#catalog.state();
     const files: Record<string, string[]> = {};
     for (const table of tables) {
-      files[table] = await this.#localPaths(state.files.filter((file) => file.table === knownTable(table).name));
+      const { name } = knownTable(table);
+      files[table] = await this.#localPaths(state.files.filter((file) => file.table === name));
     }
     return { catalogVersion: state.version, files };
   }

@@ -49,20 +49,34 @@ export interface LakeRows {
   readonly slots: Slots;
 }
 
-/** Files of some tables at one catalog version, as a `Warehouse` takes them. They stay until `keptVersions` later ones exist. */
+/**
+ * Files of some tables at one catalog version, as a `Warehouse` takes them. Whatever replaces them, they stay readable as
+ * they were for as many later versions as the lake keeps, then a sweep takes them.
+ */
 export interface LakeFiles {
   readonly catalogVersion: number;
   readonly files: Readonly<Record<string, readonly string[]>>;
 }
 
-/** Batches in, immutable Parquet files out; rows, offsets and checkpoint become visible in one transaction. */
+/**
+ * Batches in, immutable Parquet files out; rows, offsets and checkpoint become visible in one transaction. Readers, in
+ * this process or another, see each commit whole or not at all, and none waits for another. Whoever opens it for writing
+ * takes the turn: every change by the writer before fails with `fence-lost` from then on and leaves no trace.
+ */
 export interface Lake {
+  /** The newest version. It may be called again; a writer then takes a new turn. */
   open(): Promise<LakeState>;
-  /** Rows are durable and visible when it resolves; the catalog version. On rejection nothing is visible. */
+  /**
+   * Rows are durable and visible when it resolves; the catalog version. On rejection nothing is visible, and the same
+   * commit may be made again. Commits asked for at once are made in the order asked.
+   */
   commit(commit: LakeCommit): Promise<number>;
-  /** Merges small files (minute → hour → day) where that is due. Commits only when row count, key range and content agree. True when something changed. */
+  /**
+   * Merges small files (minute → hour → day) where that is due. Commits only when row count, key range and content agree;
+   * positions and checkpoint stay. True when something changed.
+   */
   compact(): Promise<boolean>;
-  /** Removes files that no kept version names, and leftovers of interrupted commits. */
+  /** Removes files that no kept version names, and, at the second look, leftovers of failed commits; how many. A writer whose turn is over removes nothing. */
   sweep(): Promise<number>;
   /** Writes the rows as one Parquet file of the table's layout outside the catalog: the tail that queries read beside it. */
   writeTail(batch: Batch, slots: Slots, localPath: string): Promise<void>;
@@ -70,7 +84,10 @@ export interface Lake {
   read(query: LakeQuery): Promise<LakeRows>;
   /** Local paths of the committed files of these tables. */
   files(tables: readonly string[]): Promise<LakeFiles>;
-  /** Fails with `duplicate-rows` when a row identity is there twice. */
+  /**
+   * Equal for the same rows, however these came to lie in commits, files and scales. Fails with `duplicate-rows` when a
+   * row identity is there twice.
+   */
   contentHashes(tables: readonly string[]): Promise<readonly ContentHash[]>;
   close(): Promise<void>;
 }
