@@ -6,9 +6,18 @@ import type { BookState, InstrumentRow } from '../../../src/protocol/api.ts';
 import type { Market } from '../live/market.ts';
 import { useStore } from '../live/store.ts';
 import { Icon } from '../shell/icons.tsx';
-import { cutDecimals, decimalsOf, figureText, sumText } from '../text/number-text.ts';
+import { cutDecimals, decimalsOf, figureText } from '../text/number-text.ts';
 import { clockText } from '../text/time-text.ts';
-import { cumulativeDepth, type Grouping, groupings, groupLevels, imbalance, type LadderRow } from './grouping.ts';
+import {
+  cumulativeDepth,
+  type Grouping,
+  groupingFor,
+  groupings,
+  groupLevels,
+  imbalance,
+  type LadderRow,
+  stepText,
+} from './grouping.ts';
 
 const stateWords: Record<BookState, string> = {
   synced: 'ids continuous',
@@ -84,12 +93,20 @@ export function BookPanel({
 }) {
   const book = useStore(market.book);
   const last = useStore(market.last);
-  const [ticks, setTicks] = useState<Grouping>(1);
+  const [chosen, setTicks] = useState<Grouping>();
+  const suggested = useRef<{ instrument: string; ticks: Grouping } | undefined>(undefined);
   const [box, count] = useFittingRows('--row-tight', 22 + 36);
   const tick = row?.tickSize ?? '0.01';
   const step = row?.stepSize ?? '0.00001';
   const decimals = decimalsOf(tick);
   const quantityDecimals = decimalsOf(step);
+  // Found once for each symbol: a step that changed by itself would move what is being read.
+  const best = book?.bids[0]?.price;
+  if (suggested.current?.instrument !== market.instrument) suggested.current = undefined;
+  if (best !== undefined && row !== undefined)
+    suggested.current ??= { instrument: market.instrument, ticks: groupingFor(Number(best), tick) };
+  const ticks = chosen ?? suggested.current?.ticks ?? 1;
+  const shownDecimals = decimalsOf(stepText(tick, ticks));
   const usable = book !== undefined && book.state !== 'none' && book.bids.length + book.asks.length > 0;
   const bids = useMemo(
     () => (usable ? groupLevels(book.bids, 'bid', tick, step, ticks, count) : []),
@@ -105,11 +122,13 @@ export function BookPanel({
   );
   const share = depth === undefined ? undefined : imbalance(depth, 5);
   const largest = Math.max(1e-12, ...bids.map((level) => level.size), ...asks.map((level) => level.size));
-  const prices = [...asks, ...bids].map((level) => figureText(level.price, decimals));
+  const prices = [...asks, ...bids].map((level) => figureText(level.price, shownDecimals));
   const shared = sharedLength(prices);
   const state = book?.state ?? 'none';
-  const groupText = (by: number): string =>
-    figureText(sumText(Array.from({ length: by }, () => tick)), by === 1 ? decimals : 0);
+  const groupText = (by: Grouping): string => {
+    const text = stepText(tick, by);
+    return figureText(text, decimalsOf(text));
+  };
   const known = (price: string | null | undefined): string =>
     price === null || price === undefined ? 'not known' : figureText(price, decimals);
   return (
@@ -175,7 +194,7 @@ export function BookPanel({
                   key={level.price}
                   row={level}
                   side="ask"
-                  decimals={decimals}
+                  decimals={shownDecimals}
                   quantityDecimals={quantityDecimals}
                   shared={shared}
                   share={level.size / largest}
@@ -212,7 +231,7 @@ export function BookPanel({
                   key={level.price}
                   row={level}
                   side="bid"
-                  decimals={decimals}
+                  decimals={shownDecimals}
                   quantityDecimals={quantityDecimals}
                   shared={shared}
                   share={level.size / largest}

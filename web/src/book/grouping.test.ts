@@ -2,7 +2,19 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { differenceText, sumText } from '../text/number-text.ts';
-import { cumulativeDepth, groupings, groupLevels, imbalance } from './grouping.ts';
+import { cumulativeDepth, groupingFor, groupings, groupLevels, imbalance, stepText } from './grouping.ts';
+
+test('a ladder begins in steps near a hundred-thousandth of the price, whatever the tick', () => {
+  assert.equal(groupingFor(84_280, '0.01'), 100);
+  assert.equal(groupingFor(3_121, '0.01'), 2);
+  assert.equal(groupingFor(148.7, '0.01'), 1);
+  assert.equal(groupingFor(0.00001234, '0.00000001'), 1);
+  assert.equal(groupingFor(Number.NaN, '0.01'), 1);
+  assert.deepEqual(
+    groupings.map((ticks) => stepText('0.01', ticks)),
+    ['0.01', '0.02', '0.05', '0.1', '0.5', '1'],
+  );
+});
 
 const level = (price: string, quantity: string) => ({ price, quantity });
 

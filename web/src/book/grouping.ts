@@ -1,9 +1,25 @@
 import type { BookLevelRow } from '../../../src/protocol/api.ts';
 import { formatScaled, parseWide } from '../../../src/protocol/figures.ts';
-import { decimalsOf } from '../text/number-text.ts';
+import { decimalsOf, sumText } from '../text/number-text.ts';
 
 export const groupings = [1, 2, 5, 10, 50, 100] as const;
 export type Grouping = (typeof groupings)[number];
+
+/** Share of the price that one row of a ladder spans at first: ten rows are then about one basis point. */
+const firstStep = 1e-5;
+
+/** The step whose rows are nearest to that share of the price, so that a ladder of any symbol shows more than dust. */
+export function groupingFor(price: number, tickSize: string): Grouping {
+  const tick = Number(tickSize);
+  if (!(price > 0) || !(tick > 0)) return 1;
+  const away = (ticks: number): number => Math.abs(Math.log((tick * ticks) / (price * firstStep)));
+  return groupings.reduce((nearest, ticks) => (away(ticks) < away(nearest) ? ticks : nearest));
+}
+
+/** One step of `ticks` ticks, exactly; its decimals are all that prices in such steps need. */
+export function stepText(tickSize: string, ticks: Grouping): string {
+  return sumText(Array.from({ length: ticks }, () => tickSize));
+}
 
 export interface LadderRow {
   readonly price: string;

@@ -39,8 +39,9 @@ export interface ChartAdapter {
   viewport(): Viewport | undefined;
   onViewport(listener: (viewport: Viewport) => void): () => void;
   /** The slot under the pointer or the data cursor; −1 when there is none. */
-  onCursor(listener: (at: number) => void): () => void;
-  setCursor(at: number | undefined): void;
+  onCursor(listener: (at: number, byPointer: boolean) => void): () => void;
+  /** Puts the data cursor on a slot, and the slot into view unless told to leave the view alone. */
+  setCursor(at: number | undefined, reveal?: boolean): void;
   /** Where a click fell. */
   onPick(listener: (at: number) => void): () => void;
   zoom(factor: number): void;

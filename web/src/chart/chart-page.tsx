@@ -170,7 +170,7 @@ function Workspace({ market, instrument, search }: { market: Market; instrument:
     else if (key === ']') toNeighbour(1);
     else if (key === '?') setUi({ help: true });
     else if (key === 'Escape') {
-      handle.chart.current?.setCursor(undefined);
+      handle.clearCursor();
       setInspected(undefined);
     } else if (key === ' ') handle.goLive();
     else if (/^[1-9a-zA-Z]$/.test(key)) setUi({ palette: key });

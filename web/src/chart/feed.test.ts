@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import type { CandleRow } from '../../../src/protocol/api.ts';
 import { CandleFeed, pageBars, windowBars } from './feed.ts';
-import { madeAnswer, madeRow, madeRows, minuteUs, startUs } from './made-rows.ts';
+import { madeAnswer, madeGap, madeRow, madeRows, minuteUs, startUs } from './made-rows.ts';
 import { NullChart } from './null-chart.ts';
 
 /** A server with minutes `from … to − 1`. */
@@ -126,4 +126,67 @@ test('a failed first answer names its cause and can be asked again', async () =>
   fail = false;
   await feed.load();
   assert.equal(feed.state.phase, 'ready');
+});
+
+test('a gap that is repaired later has its bars corrected, also those that no live row brought', async () => {
+  let rows: CandleRow[] = madeRows(0, 3_000);
+  const source = {
+    candles: async (query: { fromUs?: number | undefined; toUs?: number | undefined; limit: number }) =>
+      madeAnswer(
+        rows
+          .filter((row) => row.openedAtUs >= (query.fromUs ?? 0) && row.openedAtUs < (query.toUs ?? Infinity))
+          .slice(-query.limit),
+        startUs,
+      ),
+  };
+  rows = rows.map((row, at) =>
+    at >= 200 && at < 2_900 ? madeRow(at, { state: 'missing', tradeCount: 0, firstTradeId: -1, lastTradeId: -1 }) : row,
+  );
+  const chart = new NullChart();
+  const feed = new CandleFeed(source, chart, '1m', () => {});
+  await feed.load();
+  await feed.loadOlder();
+  await feed.loadOlder();
+  const gap = madeGap(200, 2_900);
+  feed.applyGaps([gap], undefined);
+  rows = madeRows(0, 3_000).map((row) => ({ ...row, marks: ['repaired'] as const }));
+  // As the live channel does: only the newest thousand.
+  feed.apply(rows.slice(-1_000));
+  feed.applyGaps([{ ...gap, state: 'repaired' }], undefined);
+  await feed.refetchRepaired();
+  feed.stop();
+  assert.equal(chart.slots.length, 3_000);
+  assert.deepEqual(chart.slots.filter((slot) => slot.row?.state !== 'final').length, 0);
+});
+
+test('an engine that comes back with the same market changes no place, and fills what came meanwhile once', async () => {
+  const chart = new NullChart();
+  let end = 5_000;
+  const source = {
+    candles: (query: { fromUs?: number | undefined; toUs?: number | undefined; limit: number }) =>
+      sourceOf(0, end).candles(query),
+  };
+  const feed = new CandleFeed(source, chart, '1m', () => {});
+  await feed.load();
+  await feed.loadOlder();
+  chart.setViewport({ from: 100, to: 180 });
+  const seen = visibleTimes(chart);
+  end = 5_012;
+  await feed.reload();
+  assert.deepEqual(visibleTimes(chart), seen);
+  assert.deepEqual(
+    chart.slots.map((slot) => slot.openUs),
+    madeRows(2_400, 5_012).map((row) => row.openedAtUs),
+  );
+});
+
+test('an engine that comes back with another market replaces what was here', async () => {
+  const chart = new NullChart();
+  let rows = madeRows(0, 100);
+  const feed = new CandleFeed({ candles: async () => madeAnswer(rows, null) }, chart, '1m', () => {});
+  await feed.load();
+  rows = madeRows(50, 90).map((row) => ({ ...row, lastTradeId: row.lastTradeId + 7 }));
+  await feed.reload();
+  assert.equal(chart.slots.length, 40);
+  assert.equal(chart.slots[0]!.row!.lastTradeId, 50 * 10 + 9 + 7);
 });

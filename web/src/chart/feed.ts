@@ -1,12 +1,15 @@
 import type { CandleRow, CandlesAnswer, Coverage, GapRow, Interval } from '../../../src/protocol/api.ts';
-import { nominalLengthUs } from '../../../src/protocol/figures.ts';
+import { nextOpenTimeUs, nominalLengthUs } from '../../../src/protocol/figures.ts';
 import { gapKey } from '../live/gather.ts';
 import type { ChartAdapter, Viewport } from './adapter.ts';
-import { SlotSeries } from './slots.ts';
+import { isEmpty, type Slot, SlotSeries } from './slots.ts';
 
 export const pageBars = 2_000;
 export const windowBars = 20_000;
 const firstBars = 600;
+/** Live rows of a repaired gap are given this time before the stretch is fetched. */
+const repairPatienceMs = 1_500;
+const mostRepairPages = 10;
 
 export interface FeedState {
   readonly phase: 'loading' | 'ready' | 'empty' | 'failed';
@@ -49,6 +52,8 @@ export class CandleFeed {
   #waitingRows: CandleRow[] = [];
   #older: Promise<void> | undefined;
   #tail: Promise<void> | undefined;
+  #repaired: { fromUs: number; toUs: number } | undefined;
+  #repairTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(source: FeedSource, chart: ChartAdapter, interval: Interval, changed: (state: FeedState) => void) {
     this.#source = source;
@@ -67,6 +72,7 @@ export class CandleFeed {
 
   stop(): void {
     this.#abort.abort();
+    clearTimeout(this.#repairTimer);
   }
 
   async load(bars = firstBars): Promise<void> {
@@ -95,6 +101,33 @@ export class CandleFeed {
     }
   }
 
+  /**
+   * The server began anew. Where it goes on with the same market, all that is here stays and what changed meanwhile is
+   * fetched; another market (ids differ) replaces it.
+   */
+  async reload(): Promise<void> {
+    const { slots } = this.series;
+    if (this.#state.detached) return;
+    if (this.#state.phase !== 'ready' || slots.length === 0) return this.load();
+    try {
+      const limit = Math.min(pageBars, slots.length + 1);
+      const answer = await this.#source.candles({ limit }, this.#abort.signal);
+      if (this.#abort.signal.aborted) return;
+      const isSame = answer.candles.some((row) => {
+        const held = slots[this.series.indexOf(row.openedAtUs)]?.row;
+        return held != null && held.state === 'final' && row.state === 'final' && held.lastTradeId === row.lastTradeId;
+      });
+      if (!isSame) return await this.load();
+      this.#take(answer);
+      const change = this.series.apply(answer.candles);
+      if (change.changed.length > 0 || change.rebuilt) this.#chart.applyDelta(this.series.slots, change);
+      this.#change({});
+    } catch {
+      // It may not answer yet; the subscription that follows asks again.
+      if (!this.#abort.signal.aborted) void this.refetchTail();
+    }
+  }
+
   /** Live candles; whole rows. */
   apply(rows: readonly CandleRow[]): void {
     if (this.#state.phase === 'loading' || this.#state.phase === 'failed') {
@@ -111,9 +144,57 @@ export class CandleFeed {
   }
 
   applyGaps(gaps: readonly GapRow[], coverage: Coverage | undefined): void {
-    for (const gap of gaps) this.gaps.set(gapKey(gap), gap);
+    for (const gap of gaps) {
+      const before = this.gaps.get(gapKey(gap));
+      this.gaps.set(gapKey(gap), gap);
+      if (gap.state === 'repaired' && before?.state !== 'repaired') this.#await(gap);
+    }
     if (coverage !== undefined) this.coverage = coverage;
     this.#change({});
+  }
+
+  /** What was missing is there now. Its candles come live, but of a long gap not all: those still lacking are fetched. */
+  #await(gap: GapRow): void {
+    const fromUs = gap.openedAtUs;
+    const toUs = gap.closedAtUs ?? this.series.lastUs ?? fromUs;
+    const held = this.#repaired;
+    this.#repaired = {
+      fromUs: Math.min(fromUs, held?.fromUs ?? fromUs),
+      toUs: Math.max(toUs, held?.toUs ?? toUs),
+    };
+    this.#repairTimer ??= setTimeout(() => {
+      this.#repairTimer = undefined;
+      void this.refetchRepaired();
+    }, repairPatienceMs);
+  }
+
+  async refetchRepaired(): Promise<void> {
+    const stretch = this.#repaired;
+    this.#repaired = undefined;
+    if (stretch === undefined || this.#state.phase !== 'ready') return;
+    const { slots } = this.series;
+    const first = Math.max(0, this.series.lowerBound(stretch.fromUs) - 1);
+    const last = Math.min(slots.length - 1, this.series.lowerBound(stretch.toUs));
+    const lacks = (slot: Slot): boolean => isEmpty(slot) || slot.row!.state === 'partial';
+    const from = slots.findIndex((slot, at) => at >= first && at <= last && lacks(slot));
+    const to = slots.findLastIndex((slot, at) => at >= first && at <= last && lacks(slot));
+    if (from < 0) return;
+    const fromUs = slots[from]!.openUs;
+    let toUs = nextOpenTimeUs(this.series.interval, slots[to]!.openUs);
+    try {
+      for (let page = 0; page < mostRepairPages && toUs > fromUs; page++) {
+        const answer = await this.#source.candles({ fromUs, toUs, limit: pageBars }, this.#abort.signal);
+        if (this.#abort.signal.aborted) return;
+        const oldest = answer.candles[0];
+        if (oldest === undefined) break;
+        const change = this.series.apply(answer.candles);
+        if (change.changed.length > 0 || change.rebuilt) this.#chart.applyDelta(this.series.slots, change);
+        toUs = oldest.openedAtUs;
+      }
+      this.#change({});
+    } catch {
+      // The connection state says so already; the next subscription fetches again.
+    }
   }
 
   /** Messages were lost or the connection was: what may have changed since the last certain bar is fetched again. */

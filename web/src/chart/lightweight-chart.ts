@@ -176,15 +176,16 @@ export class LightweightChart implements ChartAdapter {
     return () => this.#chart.timeScale().unsubscribeVisibleLogicalRangeChange(handler);
   }
 
-  onCursor(listener: (at: number) => void): () => void {
+  onCursor(listener: (at: number, byPointer: boolean) => void): () => void {
     const handler = (event: MouseEventParams<Time>): void => {
-      listener(event.logical === undefined || event.time === undefined ? -1 : Math.round(event.logical));
+      const at = event.logical === undefined || event.time === undefined ? -1 : Math.round(event.logical);
+      listener(at, event.sourceEvent !== undefined);
     };
     this.#chart.subscribeCrosshairMove(handler);
     return () => this.#chart.unsubscribeCrosshairMove(handler);
   }
 
-  setCursor(at: number | undefined): void {
+  setCursor(at: number | undefined, reveal = true): void {
     const slot = at === undefined ? undefined : this.#scene.slots[at];
     if (slot === undefined) {
       this.#chart.clearCrosshairPosition();
@@ -193,7 +194,7 @@ export class LightweightChart implements ChartAdapter {
     const price = isEmpty(slot) ? (this.#scene.slots.findLast((other) => !isEmpty(other))?.close ?? 0) : slot.close;
     this.#chart.setCrosshairPosition(price, (slot.openUs / 1e6) as UTCTimestamp, this.#candles as never);
     const range = this.viewport();
-    if (range === undefined || at === undefined) return;
+    if (!reveal || range === undefined || at === undefined) return;
     const width = range.to - range.from;
     if (at < range.from + 1) this.setViewport({ from: at - width * 0.1, to: at + width * 0.9 });
     else if (at > range.to - 1) this.setViewport({ from: at - width * 0.9, to: at + width * 0.1 });

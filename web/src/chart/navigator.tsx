@@ -1,11 +1,12 @@
 import { type PointerEvent, useCallback, useEffect, useRef } from 'react';
 import { useStore } from '../live/store.ts';
 import { themeRevision } from '../state/preferences.ts';
-import { minuteText } from '../text/time-text.ts';
+import { spanText } from '../text/time-text.ts';
 import { positionOf } from './overlay.ts';
 import { faded, hatch, readPalette } from './palette.ts';
 import { sizeCanvas } from './size-canvas.ts';
 import { isEmpty } from './slots.ts';
+import { timeMarks } from './time-marks.ts';
 import type { ChartFacts, ChartHandle } from './use-chart.ts';
 
 const stripe = 5;
@@ -16,7 +17,7 @@ function paint(canvas: HTMLCanvasElement, facts: ChartFacts, unreal: boolean): v
   const { context, width, height } = sized;
   const { slots, viewport } = facts;
   const palette = readPalette();
-  if (slots.length < 2) return;
+  if (slots.length === 0) return;
   const toX = (at: number): number => (at / slots.length) * width;
   const bottom = height - stripe - 2;
   let low = Number.POSITIVE_INFINITY;
@@ -89,10 +90,9 @@ function paint(canvas: HTMLCanvasElement, facts: ChartFacts, unreal: boolean): v
   context.textBaseline = 'top';
   context.textAlign = 'center';
   context.fillStyle = palette.ink3;
-  const marks = Math.max(2, Math.floor(width / 170));
-  for (let index = 1; index < marks; index++) {
-    const slot = slots[Math.floor((index / marks) * slots.length)];
-    if (slot !== undefined) context.fillText(minuteText(slot.openUs), toX((index / marks) * slots.length), 3);
+  for (const { atUs, text } of timeMarks(slots[0]!.openUs, slots.at(-1)!.openUs, Math.floor(width / 150))) {
+    const x = toX(positionOf(slots, atUs) ?? 0);
+    if (x > 24 && x < width - 24) context.fillText(text, x, 3);
   }
 }
 
@@ -101,6 +101,8 @@ export function Navigator({ handle, unreal }: { handle: ChartHandle; unreal: boo
   const canvas = useRef<HTMLCanvasElement>(null);
   const facts = useStore(handle.facts);
   const theme = useStore(themeRevision);
+  const feed = handle.feedState;
+  const spanUs = (facts.slots.at(-1)?.openUs ?? 0) - (facts.slots[0]?.openUs ?? 0);
   useEffect(() => {
     if (theme >= 0 && canvas.current !== null) paint(canvas.current, facts, unreal);
   }, [facts, unreal, theme]);
@@ -133,6 +135,13 @@ export function Navigator({ handle, unreal }: { handle: ChartHandle; unreal: boo
         onPointerMove={drag}
         data-testid="navigator"
       />
+      {spanUs > 0 && (
+        <span className="navigator-note micro" aria-hidden="true">
+          {feed?.startReached === true ? 'all recorded' : 'loaded'}
+          <br />
+          {spanText(spanUs)}
+        </span>
+      )}
     </div>
   );
 }

@@ -45,6 +45,7 @@ export interface ChartHandle {
   readonly chart: RefObject<ChartAdapter | undefined>;
   readonly feed: RefObject<CandleFeed | undefined>;
   readonly moveCursor: (step: number | 'first' | 'last') => number;
+  readonly clearCursor: () => void;
   readonly showRange: (range: Range) => void;
   readonly goLive: () => void;
   readonly fit: () => void;
@@ -74,6 +75,8 @@ export function useChart(
   const [facts] = useState(() => new Store<ChartFacts>(noFacts));
   const [feedState, setFeedState] = useState<FeedState>();
   const cursor = useRef(-1);
+  /** The bar that the keys chose; it stays chosen while newer bars push it along. */
+  const keyedUs = useRef<number | undefined>(undefined);
   const latest = useRef(connection);
   latest.current = connection;
   /** What was in view before a change of symbol or interval: it stays. */
@@ -85,6 +88,14 @@ export function useChart(
     const data = feed.current;
     if (adapter === undefined || data === undefined) return;
     const { slots } = data.series;
+    if (keyedUs.current !== undefined) {
+      const at = data.series.indexOf(keyedUs.current);
+      const range = adapter.viewport();
+      const isSeen = at >= 0 && range !== undefined && at >= range.from && at <= range.to;
+      if (!isSeen) keyedUs.current = undefined;
+      adapter.setCursor(isSeen ? at : undefined, false);
+      cursor.current = isSeen ? at : -1;
+    }
     const bands = gapBands(slots, data.gapRows, data.series.interval);
     const viewport = adapter.viewport();
     const { word, link } = latest.current;
@@ -155,6 +166,7 @@ export function useChart(
       repairedBars,
       coverage: data.coverage,
       lastTradeSeenAtMs: newest?.seenAtMs,
+      unsyncedSinceMs: market.unsynced.current?.sinceMs,
     });
   }, [facts, instrument, market]);
 
@@ -175,7 +187,8 @@ export function useChart(
           refresh();
         }, 60);
       }),
-      adapter.onCursor((at) => {
+      adapter.onCursor((at, byPointer) => {
+        if (byPointer) keyedUs.current = undefined;
         cursor.current = at;
         facts.set({ ...facts.current, cursor: at });
       }),
@@ -209,6 +222,7 @@ export function useChart(
     adapter.setBars([], 0);
     viewCoverage.current = undefined;
     cursor.current = -1;
+    keyedUs.current = undefined;
     const data = new CandleFeed(
       { candles: (query, signal) => getCandles({ instrument, interval, ...query }, signal) },
       adapter,
@@ -241,7 +255,10 @@ export function useChart(
       const count = data.series.slots.length;
       // A young recording is drawn wide, so that its few bars can be read.
       const roomy = Math.max(60, Math.min(container.current!.clientWidth / 9, count * 1.5));
-      const width = Math.max(40, Math.min(kept?.bars ?? roomy, 4_000));
+      // Following, the newest bars fill the view, however few this interval has of them.
+      const fitting =
+        kept === undefined || !kept.following ? kept?.bars : Math.min(kept.bars, Math.max(40, count * 1.5));
+      const width = Math.max(40, Math.min(fitting ?? roomy, 4_000));
       if (kept === undefined || kept.following) {
         const margin = Math.max(3, Math.round(width * 0.08));
         adapter.setViewport({ from: count + margin - width, to: count - 1 + margin });
@@ -260,7 +277,7 @@ export function useChart(
     const ends = [
       live.follow(channelKey({ kind: 'candles', instrument, interval }), {
         delta: (delta) => data.apply(delta.candles ?? []),
-        refetch: (reason) => void (reason === 'server-restarted' ? data.load() : data.refetchTail()),
+        refetch: (reason) => void (reason === 'server-restarted' ? data.reload() : data.refetchTail()),
       }),
       live.follow(channelKey({ kind: 'gaps', instrument }), {
         delta: (delta) => data.applyGaps(delta.gaps ?? [], delta.coverage),
@@ -327,12 +344,18 @@ export function useChart(
       const at =
         step === 'first' ? 0 : step === 'last' ? slots.length - 1 : Math.max(0, Math.min(slots.length - 1, moved));
       cursor.current = at;
+      keyedUs.current = slots[at]!.openUs;
       chart.current?.setCursor(at);
       facts.set({ ...facts.current, cursor: at });
       return at;
     },
     [facts],
   );
+
+  const clearCursor = useCallback(() => {
+    keyedUs.current = undefined;
+    chart.current?.setCursor(undefined);
+  }, []);
 
   const showRange = useCallback((range: Range) => void feed.current?.showLast(rangeLengthUs(range)), []);
   const goLive = useCallback(() => {
@@ -349,7 +372,7 @@ export function useChart(
   const retry = useCallback(() => void feed.current?.load(), []);
 
   return useMemo(
-    () => ({ facts, feedState, chart, feed, moveCursor, showRange, goLive, fit, retry }),
-    [facts, feedState, moveCursor, showRange, goLive, fit, retry],
+    () => ({ facts, feedState, chart, feed, moveCursor, clearCursor, showRange, goLive, fit, retry }),
+    [facts, feedState, moveCursor, clearCursor, showRange, goLive, fit, retry],
   );
 }

@@ -13,6 +13,7 @@ interface Gathered {
   coverage: Coverage | undefined;
   status: StatusAnswer | undefined;
   synced: boolean;
+  syncedThroughId: number | undefined;
 }
 
 export function gapKey(gap: GapRow): string {
@@ -39,6 +40,7 @@ export class Gatherer {
         coverage: undefined,
         status: undefined,
         synced,
+        syncedThroughId: undefined,
       };
       this.#channels.set(channel, held);
     }
@@ -67,6 +69,7 @@ export class Gatherer {
         held.status = payload.status;
         break;
       case 'synced':
+        held.syncedThroughId = Math.max(held.syncedThroughId ?? -1, payload.throughTradeId);
         break;
     }
   }
@@ -89,6 +92,7 @@ export class Gatherer {
         ...(held.gaps === undefined ? {} : { gaps: [...held.gaps.values()] }),
         ...(held.coverage === undefined ? {} : { coverage: held.coverage }),
         ...(held.status === undefined ? {} : { status: held.status }),
+        ...(held.syncedThroughId === undefined ? {} : { syncedThroughId: held.syncedThroughId }),
       });
     }
     this.#channels.clear();

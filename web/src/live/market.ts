@@ -1,11 +1,14 @@
-import type { BookView, GapRow, TradeRow } from '../../../src/protocol/api.ts';
+import type { BookView, TradeRow } from '../../../src/protocol/api.ts';
 import { channelKey } from '../../../src/protocol/live.ts';
 import { getBook, getTrades } from './api.ts';
 import type { LiveClient } from './client.ts';
 import { mergeTape, missingIds, type TapeEntry } from './continuity.ts';
 import { Store } from './store.ts';
+import { SyncWatch } from './sync-watch.ts';
 
 const tapeLength = 300;
+/** A sync takes some ten ms: only what waits longer than this is worth a word. */
+export const unsyncedAfterMs = 1_000;
 
 export interface Last {
   readonly price: string;
@@ -32,7 +35,10 @@ export class Market {
   readonly book = new Store<BookView | undefined>(undefined);
   readonly tape = new Store<Tape>(emptyTape);
   readonly last = new Store<Last | undefined>(undefined);
-  readonly gaps = new Store<readonly GapRow[]>([], 250);
+  /** Trades above this id have been shown for a while and are not on disk; undefined when all is well. */
+  readonly unsynced = new Store<{ readonly aboveId: number; readonly sinceMs: number } | undefined>(undefined);
+  readonly #watch = new SyncWatch();
+  #lookAgain: ReturnType<typeof setTimeout> | undefined;
   readonly #ends: (() => void)[] = [];
   readonly #abort = new AbortController();
   #rateFromMs = performance.now();
@@ -42,8 +48,15 @@ export class Market {
     this.instrument = instrument;
     this.#ends.push(
       client.follow(channelKey({ kind: 'trades', instrument }), {
-        delta: (delta) => this.#addTrades(delta.trades ?? [], delta.skippedTrades ?? 0, true),
+        delta: (delta) => {
+          this.#addTrades(delta.trades ?? [], delta.skippedTrades ?? 0, true);
+          for (const { tradeId } of delta.trades ?? []) this.#watch.shown(tradeId, performance.now());
+          if (delta.syncedThroughId !== undefined) this.#watch.synced(delta.syncedThroughId);
+          this.#lookAtSync();
+        },
         refetch: (reason) => {
+          this.#watch.forget();
+          this.#lookAtSync();
           // Another life of the server may tell another story: a made-up market begins anew.
           if (reason === 'server-restarted') this.tape.set(emptyTape);
           void this.#fetchTrades();
@@ -65,7 +78,17 @@ export class Market {
 
   stop(): void {
     this.#abort.abort();
+    clearTimeout(this.#lookAgain);
     for (const end of this.#ends) end();
+  }
+
+  #lookAtSync(): void {
+    const { sinceMs, throughTradeId } = this.#watch;
+    clearTimeout(this.#lookAgain);
+    const waitMs = sinceMs === undefined ? 0 : sinceMs + unsyncedAfterMs - performance.now();
+    if (sinceMs !== undefined && waitMs > 0) this.#lookAgain = setTimeout(() => this.#lookAtSync(), waitMs);
+    const next = sinceMs === undefined || waitMs > 0 ? undefined : { aboveId: throughTradeId, sinceMs };
+    if (next?.sinceMs !== this.unsynced.current?.sinceMs) this.unsynced.set(next);
   }
 
   async #fetchTrades(): Promise<void> {

@@ -21,6 +21,8 @@ export interface ChannelDelta {
   readonly coverage?: Coverage;
   readonly status?: StatusAnswer;
   readonly synced?: boolean;
+  /** Trades up to this id survive a power cut. */
+  readonly syncedThroughId?: number;
 }
 
 export interface SocketState {

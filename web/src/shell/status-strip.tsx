@@ -1,5 +1,6 @@
 import { Popover } from '@base-ui/react/popover';
 import type { ReactNode } from 'react';
+import { isCold } from '../live/connection-word.ts';
 import { useLive } from '../state/context.tsx';
 import { shareText } from '../text/number-text.ts';
 import { clockText, dateTimeText, lagText, spanText } from '../text/time-text.ts';
@@ -223,6 +224,24 @@ export function StatusStrip() {
           <dd>{facts.repairedBars}</dd>
         </dl>
       </Item>
+      {facts.unsyncedSinceMs !== undefined && !isCold(word) && (
+        <Item
+          name="Not yet on disk"
+          className="strip-unsynced"
+          label={
+            <span className="caution">
+              <span className="wide-text">not yet on disk </span>
+              <span className="narrow-text">disk </span>
+              {spanText((connection.nowMs - facts.unsyncedSinceMs) * 1000)}
+            </span>
+          }
+        >
+          <p>
+            The newest trades are shown as they were received, but would not survive a power cut yet: the journal has
+            not been synced for this long. Usually that takes some ten milliseconds.
+          </p>
+        </Item>
+      )}
       <div className="grow strip-fill" />
       <Item
         name="Data"

@@ -19,6 +19,8 @@ export interface ViewFacts {
   readonly repairedBars: number;
   readonly coverage: Coverage | undefined;
   readonly lastTradeSeenAtMs: number | undefined;
+  /** Since when trades are shown that are not yet on disk; undefined when the disk keeps up. */
+  readonly unsyncedSinceMs: number | undefined;
 }
 
 export const noFacts: ViewFacts = {
@@ -37,6 +39,7 @@ export const noFacts: ViewFacts = {
   repairedBars: 0,
   coverage: undefined,
   lastTradeSeenAtMs: undefined,
+  unsyncedSinceMs: undefined,
 };
 
 export const viewFacts = new Store<ViewFacts>(noFacts, 200);

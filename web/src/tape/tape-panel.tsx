@@ -22,6 +22,7 @@ export function TapePanel({
 }) {
   const tape = useStore(market.tape);
   const last = useStore(market.last);
+  const unsynced = useStore(market.unsynced);
   const [frozen, setFrozen] = useState<Tape>();
   const [held, setHeld] = useState({ pointer: false, focus: false, key: false });
   const box = useRef<HTMLDivElement>(null);
@@ -72,6 +73,10 @@ export function TapePanel({
         ) : tape.missing > 0 ? (
           <span className="light" data-state="gap">
             {groupDigits(String(tape.missing))} ids missing
+          </span>
+        ) : unsynced !== undefined ? (
+          <span className="light" data-state="syncing" title="Shown before it survives a power cut: the disk is slow.">
+            not yet on disk
           </span>
         ) : tape.entries.length > 0 ? (
           <span className="light" data-state="synced">
@@ -128,7 +133,12 @@ export function TapePanel({
           const side = trade.buyerIsMaker ? 'down' : 'up';
           const price = figureText(trade.price, decimals);
           return (
-            <div className="tape-row" key={trade.tradeId} data-large={Number(trade.quantity) >= large}>
+            <div
+              className="tape-row"
+              key={trade.tradeId}
+              data-large={Number(trade.quantity) >= large}
+              data-unsynced={unsynced !== undefined && trade.tradeId > unsynced.aboveId}
+            >
               <span className="dim">{clockText(trade.tradedAtUs, true)}</span>
               <span className={`tri ${side}`} role="img" aria-label={trade.buyerIsMaker ? 'sold' : 'bought'} />
               <span className={side}>
