@@ -10,7 +10,7 @@ import { registerServe } from './commands/serve.ts';
 import { registerSql } from './commands/sql.ts';
 import { registerUp } from './commands/up.ts';
 import { exitCodes } from './exit-codes.ts';
-import { reportError } from './output.ts';
+import { printUsageError, reportError } from './output.ts';
 import type { GlobalOptions } from './program.ts';
 import { version } from './version.ts';
 
@@ -43,6 +43,8 @@ try {
 } catch (error) {
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? exitCodes.success : exitCodes.usage;
+    if (error.exitCode !== 0 && process.argv.includes('--json'))
+      printUsageError(program.args[0] ?? '', program.args.length === 0 ? 'no command was given' : error.message);
   } else {
     const command = program.args[0] ?? '';
     process.exitCode = reportError(command, program.opts<GlobalOptions>(), error);

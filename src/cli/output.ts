@@ -29,6 +29,14 @@ export function print(
   }
 }
 
+/** Wrong arguments: the parser has said so on stderr, with `--json` stdout has it too. */
+export function printUsageError(command: string, message: string): void {
+  const error = { code: 'usage', message: message.replace(/^error: /, '') };
+  process.stdout.write(
+    `${JSON.stringify({ schemaVersion, command, ok: false, error, warnings: [], meta: { version } })}\n`,
+  );
+}
+
 /** stderr is talk. Returns the exit code. */
 export function reportError(command: string, options: OutputOptions, error: unknown): number {
   const code = error instanceof TidemarkError ? error.code : 'unexpected';

@@ -311,6 +311,13 @@ interface RecordedAggregate {
   m: boolean;
 }
 
+function isAggregate(value: unknown): value is RecordedAggregate {
+  if (typeof value !== 'object' || value === null) return false;
+  const { a, p, q, f, l, T, m } = value as Record<string, unknown>;
+  const isWhole = (number: unknown) => Number.isSafeInteger(number) && (number as number) >= 0;
+  return [a, f, l, T].every(isWhole) && typeof p === 'string' && typeof q === 'string' && typeof m === 'boolean';
+}
+
 /** REST aggregates, bare or inside ccxt trades. */
 function aggregateJson(text: string, name: string, market: Market, asked: string | undefined): ReplayFeed {
   let rows: (RecordedAggregate & { info?: RecordedAggregate; symbol?: string })[];
@@ -318,6 +325,9 @@ function aggregateJson(text: string, name: string, market: Market, asked: string
     rows = JSON.parse(text);
   } catch (cause) {
     throw new TidemarkError('bad-recording', { doing: 'play the recording', what: name, cause });
+  }
+  if (!Array.isArray(rows)) {
+    throw new TidemarkError('bad-recording', { doing: 'play the recording', what: name, why: 'it is no list of rows' });
   }
   const symbol = asked ?? rows[0]?.symbol?.replace('/', '');
   if (symbol === undefined) {
@@ -331,8 +341,17 @@ function aggregateJson(text: string, name: string, market: Market, asked: string
   return {
     name,
     *entries() {
-      for (const row of rows) {
-        const { a, p, q, f, l, T, m } = row.info ?? row;
+      for (const [index, row] of rows.entries()) {
+        const aggregate: unknown = row?.info ?? row;
+        if (!isAggregate(aggregate)) {
+          throw new TidemarkError('bad-recording', {
+            doing: 'read the recording',
+            what: `${name}, row ${index + 1}`,
+            why: `it is no aggregate: ${JSON.stringify(row).slice(0, 80)}`,
+            now: 'the file is damaged or not what its name says',
+          });
+        }
+        const { a, p, q, f, l, T, m } = aggregate;
         const atUs = T * 1000;
         const data = encodeAggTrade(market, {
           symbol,

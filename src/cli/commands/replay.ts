@@ -18,7 +18,7 @@ import { openLog } from '../log.ts';
 import { print } from '../output.ts';
 import { untilSignalled } from '../process.ts';
 import { configOf, globalOptions } from '../program.ts';
-import { proveReplay } from '../replay/proof.ts';
+import { proveReplay, withDepth } from '../replay/proof.ts';
 import type { Recorded } from '../replay/recorded.ts';
 import { surveyFeed } from '../replay/recorded.ts';
 import type { ReplayAnswer } from '../replay/text.ts';
@@ -111,7 +111,7 @@ async function replay(files: readonly string[], options: ReplayOptions, command:
       const system = await starting;
       if (options.serve) process.stderr.write(`the replay is at ${system.running.server.url}\n`);
       await system.finished();
-      await answered(system);
+      await answered(system, recorded);
       const { view } = system.running.engine;
       const [ledger, gaps] = [view.ledger(), view.gaps({})];
       // Committed whole; recorder and harbour stay, so that no stream ends.
@@ -202,11 +202,14 @@ function refuseUsed(folder: string): void {
   });
 }
 
-/** Until the venue was asked about every gap, where it answers; a gap at the very end may stay open. */
-async function answered(system: WholeSystem): Promise<void> {
+/** Until the venue was asked about every gap and for every snapshot; a gap at the very end may stay open. */
+async function answered(system: WholeSystem, recorded: Recorded): Promise<void> {
   const { view } = system.running.engine;
   const endMs = performance.now() + longestAnswersMs;
-  const isOpen = () => view.gaps({}).some(({ state }) => state === 'open' || state === 'repairing');
+  const books = withDepth(recorded).filter((instrument) => recorded.withSnapshot.has(instrumentId(instrument)));
+  const isOpen = () =>
+    view.gaps({}).some(({ state }) => state === 'open' || state === 'repairing') ||
+    books.some((instrument) => view.book(instrument, 1).state === 'syncing');
   while (isOpen() && performance.now() < endMs) {
     await Promise.race([system.failed, new Promise((resolve) => setTimeout(resolve, lookMs))]);
   }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import { openLog } from '../log.ts';
 import { runUntilStopped } from '../process.ts';
 import { configOf } from '../program.ts';
@@ -22,15 +22,19 @@ export function registerServe(program: Command): void {
     .description('the engine: journals into candles, books and the lake; HTTP and WebSocket API; dashboard')
     .option('--port <number>', 'instead of the setting server.port', portArgument)
     .option('--seed <number>', 'seed of the simulated market that is recorded, shown on screen', integerArgument)
-    .option('--venue-time <mode>', 'wall, or frames for a replay', 'wall')
+    .addOption(
+      new Option('--venue-time <mode>', 'where venue time is had from: the wall clock, or the frames of a replay')
+        .choices(['wall', 'frames'])
+        .default('wall'),
+    )
     .addHelpText('after', '\nExamples:\n  tidemark serve\n  tidemark serve --port 9000')
-    .action(async (options: { port?: number; seed?: number; venueTime: string }, command: Command) => {
+    .action(async (options: { port?: number; seed?: number; venueTime: 'wall' | 'frames' }, command: Command) => {
       const { config } = configOf(command);
       const log = openLog(config.log.level, 'engine');
       const server = { ...config.server, ...(options.port === undefined ? {} : { port: options.port }) };
       const running = await runEngine({ ...config, server }, process.cwd(), log, {
         seed: options.seed ?? null,
-        venueTimeMode: options.venueTime === 'frames' ? 'frames' : 'wall',
+        venueTimeMode: options.venueTime,
       });
       process.stdout.write(`${running.server.url}\n`);
       process.exitCode = await runUntilStopped(running);

@@ -125,12 +125,17 @@ export async function proveReplay(
   });
   const isComplete =
     gaps.every((gap) => gap.state === 'repaired') &&
-    findings.length === 0 &&
+    findings.every((finding) => isNoSnapshot(finding, recorded)) &&
     venueCandles.every(({ compared, equal }) => compared === equal);
   return { isComplete, streams, gaps, findings, books, candles, venueCandles };
 }
 
-function withDepth(recorded: Recorded): Instrument[] {
+/** The venue that plays a recording without a snapshot has none to give: that says nothing of the recording's streams. */
+function isNoSnapshot({ instrument, code, stream }: FindingProof, { withSnapshot }: Recorded): boolean {
+  return code === 'rest-refused' && stream === 'depth' && !withSnapshot.has(instrument);
+}
+
+export function withDepth(recorded: Recorded): Instrument[] {
   const depth = recorded.streams.filter(({ kind }) => kind === 'depth').map(({ instrument }) => instrument);
   return [...new Map(depth.map((instrument) => [instrumentId(instrument), instrument])).values()];
 }

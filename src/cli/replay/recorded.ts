@@ -1,4 +1,5 @@
 import type { Market } from '../../domain/instrument.ts';
+import { instrumentId } from '../../domain/instrument.ts';
 import type { ReplayFeed } from '../../harbour/index.ts';
 import type { StreamWish } from '../../ports/source.ts';
 import { streamNamed } from '../../sources/binance/plan.ts';
@@ -15,6 +16,8 @@ export interface Recorded {
   /** Streams that Tidemark does not record, as `market/name`. */
   readonly unknown: readonly { readonly name: string; readonly frames: number }[];
   readonly frames: number;
+  /** Instruments of which the recording has a depth snapshot. */
+  readonly withSnapshot: ReadonlySet<string>;
   /** Receive times; NaN of a recording without frames. */
   readonly firstAtUs: number;
   readonly lastAtUs: number;
@@ -23,11 +26,16 @@ export interface Recorded {
 /** Goes through the whole feed once. */
 export function surveyFeed(feed: ReplayFeed): Recorded {
   const framesOf = new Map<string, number>();
+  const withSnapshot = new Set<string>();
   let firstAtUs = Number.NaN;
   let lastAtUs = Number.NaN;
   let frames = 0;
   for (const entry of feed.entries()) {
-    if (entry.kind !== 'frame' || entry.isSilent) continue;
+    if (entry.kind === 'snapshot') {
+      withSnapshot.add(instrumentId({ venue: 'binance', market: entry.market, symbol: entry.symbol }));
+      continue;
+    }
+    if (entry.isSilent) continue;
     const key = `${entry.market}/${entry.stream}`;
     framesOf.set(key, (framesOf.get(key) ?? 0) + 1);
     if (frames++ === 0) firstAtUs = entry.atUs;
@@ -42,5 +50,5 @@ export function surveyFeed(feed: ReplayFeed): Recorded {
     if (named === undefined) unknown.push({ name: key, frames: count });
     else streams.push({ ...named, name, frames: count });
   }
-  return { streams, unknown, frames, firstAtUs, lastAtUs };
+  return { streams, unknown, frames, withSnapshot, firstAtUs, lastAtUs };
 }

@@ -18,7 +18,7 @@ export interface ReplayAnswer extends Proof {
 export function replayText(answer: ReplayAnswer): string {
   const { streams, gaps, findings, books, candles, venueCandles } = answer;
   const parts = [
-    `${answer.files.join(' + ')}`,
+    ...answer.files,
     `${answer.frames} frames received from ${at(answer.recordedFromUs)} to ${at(answer.recordedToUs)}, replayed in ${(answer.elapsedMs / 1000).toFixed(1)} s`,
     '',
     textTable(
@@ -39,15 +39,15 @@ export function replayText(answer: ReplayAnswer): string {
     parts.push(
       '',
       textTable(
-        ['gap in', 'stream', 'from id', 'to id', 'state', 'reason', 'tried'],
+        ['gap in', 'stream', 'from id', 'to id', 'ids', 'state', 'reason'],
         gaps.map((gap) => [
           gap.instrument,
           gap.stream,
           cell(gap.fromId),
           cell(gap.toId),
+          cell(gap.fromId === null || gap.toId === null ? null : gap.toId - gap.fromId + 1),
           gap.state,
           gap.reason,
-          gap.tried === '' ? '–' : gap.tried,
         ]),
       ),
     );
@@ -76,16 +76,16 @@ function shortcomings({ gaps, findings, venueCandles }: ReplayAnswer): string {
   const unrepaired = gaps.filter(({ state }) => state !== 'repaired').length;
   const differing = venueCandles.reduce((sum, { compared, equal }) => sum + compared - equal, 0);
   const said = [
-    ...(unrepaired > 0 ? [`${unrepaired} gaps are not repaired`] : []),
-    ...(findings.length > 0 ? [`${findings.reduce((sum, { count }) => sum + count, 0)} findings`] : []),
-    ...(differing > 0 ? [`${differing} candles differ from the venue's`] : []),
+    ...(unrepaired > 0 ? [`gaps not repaired: ${unrepaired}`] : []),
+    ...(findings.length > 0 ? [`findings: ${findings.reduce((sum, { count }) => sum + count, 0)}`] : []),
+    ...(differing > 0 ? [`candles unlike the venue's own: ${differing}`] : []),
   ];
   return `NOT complete: ${said.join(', ')}`;
 }
 
 function bookText(book: BookProof): string {
   const { instrument, bestBid, bestAsk } = book;
-  if (book.fromUpdateId === null) return `book of ${instrument}: none, as no snapshot fits its events`;
+  if (book.fromUpdateId === null) return `book of ${instrument}: none, as it has no snapshot that fits its events`;
   const end =
     bestBid === null || bestAsk === null
       ? 'unknown at the end'
