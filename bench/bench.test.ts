@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { median, meetsGoal, percentile, resultOf } from './bench.ts';
 
 test('a goal is met exactly when every term of it holds', () => {
@@ -40,4 +42,26 @@ test('median and percentile are of the sorted samples', () => {
   assert.equal(percentile([5, 1, 4, 2, 3], 0.5), 3);
   assert.equal(percentile([5, 1, 4, 2, 3], 0.99), 5);
   assert.throws(() => median([]));
+});
+
+const bench = (...args: readonly string[]) =>
+  spawnSync(process.execPath, [fileURLToPath(new URL('run.ts', import.meta.url)), ...args], { encoding: 'utf8' });
+
+test('without a name every bench is listed, as one object with --json', () => {
+  const names = ['candles', 'decode', 'latency', 'pipeline', 'record', 'storage'];
+  const listed = JSON.parse(bench('--json').stdout) as { benches: { bench: string }[] };
+  assert.deepEqual(
+    listed.benches.map((of) => of.bench),
+    names,
+  );
+  const { stdout } = bench();
+  for (const name of names) assert.match(stdout, new RegExp(`^ {2}${name} `, 'm'));
+});
+
+test('a bench that does not exist is refused with the nearest name, without a stack', () => {
+  const { status, stderr, stdout } = bench('decod', '--json');
+  assert.equal(status, 2);
+  assert.equal(stdout, '');
+  assert.match(stderr, /There is no bench “decod”\. Did you mean decode\? There are: candles, /);
+  assert.doesNotMatch(stderr, /\n {4}at /);
 });

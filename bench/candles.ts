@@ -9,6 +9,7 @@ import { Slots } from '../src/domain/slots.ts';
 import { trades } from '../src/domain/tables/index.ts';
 import { openParquetLake } from '../src/lake/parquet-lake.ts';
 import type { Bench } from './bench.ts';
+import { measureApi } from './candles/api.ts';
 
 const btc: Instrument = { venue: 'binance', market: 'spot', symbol: 'BTCUSDT' };
 const tradeCount = 10_000_000;
@@ -94,9 +95,14 @@ async function timed(connection: DuckDBConnection, sql: string): Promise<number>
 
 const bench: Bench = {
   name: 'candles',
-  question: 'What do exact 1-minute candles from ten million trades cost, beside inexact ones?',
-  data: `${tradeCount.toLocaleString('en')} generated trades of one symbol and day, in day files`,
+  question:
+    'What do exact 1-minute candles from ten million trades cost beside inexact ones, and a day of them over the API?',
+  data:
+    `rollup: ${tradeCount.toLocaleString('en')} generated trades of one symbol and day, in day files, against the same query over ` +
+    'doubles. API: a day of 500,000 trades committed every 20 s, as it is and after compaction, 300 requests a sample over one ' +
+    'connection; a day 40 days back, read from files by the first request after a start. `api` as an argument: that part alone.',
   async run(context) {
+    if (context.args.includes('api')) return measureApi(context);
     const folder = context.scratch();
     const { paths, quoteVolume } = await buildDay(folder);
     context.log(`lake built: ${paths.length} day files`);
@@ -127,6 +133,7 @@ const bench: Bench = {
         unit: '1/s',
         samples: samples.map((ms) => (tradeCount / ms) * 1000),
       }),
+      ...(await measureApi(context)),
     ];
   },
 };

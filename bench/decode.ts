@@ -163,6 +163,7 @@ const bench: Bench = {
     'How many frames a second does one core decode, against JSON.parse with exact decimals into the same batches?',
   data: 'BTCUSDT recordings of 2024-08-08 and 09, combined frames: spot, and USD-M as extras',
   async run(context) {
+    context.recordings();
     return [
       compare(context, 'trade', 'trade', load('spot', spot, 'trade'), 1_000_000, 'ratio >= 6'),
       compare(context, 'bookTicker', 'bookTicker', load('spot', spot, 'bookTicker'), 1_000_000, 'ratio >= 5'),

@@ -1,60 +1,15 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { stringify as toYaml } from 'yaml';
 import { type Bench, type BenchContext, median, type Result } from './bench.ts';
 import { type Delays, originOf, type Window } from './latency/clock.ts';
+import { Talker } from './processes/talker.ts';
 
 const syncIntervalMs = 10;
 const windowSeconds = 10;
 const windowCount = 5;
 const warmUpSeconds = 5;
 const limits: Readonly<Record<string, string>> = { unsynced: 'value <= 10', synced: 'value <= 25' };
-
-/** A process of the bench whose lines are answers. */
-class Talker {
-  readonly child: ChildProcess;
-  readonly #lines: string[] = [];
-  #wake: (() => void) | undefined;
-
-  constructor(file: URL, args: readonly string[]) {
-    this.child = spawn(process.execPath, [fileURLToPath(file), ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
-    createInterface({ input: this.child.stdout! }).on('line', (line) => {
-      this.#lines.push(line);
-      this.#wake?.();
-    });
-    this.child.on('exit', () => this.#wake?.());
-  }
-
-  say(line: string): void {
-    this.child.stdin!.write(`${line}\n`);
-  }
-
-  /** The next line that `isIt` takes; others are dropped. */
-  async line(isIt: (line: string) => boolean = () => true): Promise<string> {
-    for (;;) {
-      const line = this.#lines.shift();
-      if (line !== undefined) {
-        if (isIt(line)) return line;
-      } else {
-        if (this.child.exitCode !== null) throw new Error('a process of the bench ended');
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        });
-      }
-    }
-  }
-
-  async end(signal: NodeJS.Signals): Promise<void> {
-    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
-    const ended = once(this.child, 'exit');
-    this.child.kill(signal);
-    await ended;
-  }
-}
 
 /** Windows that a client saw while the venue sent at this rate, the warm-up left out. */
 async function windowsAt(rate: number, venue: Talker, client: Talker): Promise<Window[]> {

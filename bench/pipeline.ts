@@ -82,6 +82,7 @@ const bench: Bench = {
     'Commits at 500,000 waiting rows and at the end are inside. Against: reading and decoding the same frames alone. ' +
     'A number as an argument replaces both frame counts.',
   async run(context) {
+    context.recordings();
     const generated: Question = {
       kind: 'generated',
       frames: framesAsked(context.args, 10_000_000),

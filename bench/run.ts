@@ -1,5 +1,5 @@
 // `npm run bench -- NAME [--json]`: one question, measured beside its rival or its limit in the same run. Without a name: the
-// list. The last line with --json is one object, whose `met` says whether goals are; progress goes to stderr. Files of a bench's
+// list (with --json as one object, too). The last line with --json is one object, whose `met` says whether goals are; progress goes to stderr. Files of a bench's
 // own that are no benches have a dot in their name (`record.sender.ts`) or lie in a folder.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
@@ -16,6 +16,9 @@ const log = (text: string): void => {
   process.stderr.write(`${text}\n`);
 };
 
+/** What whoever started it can put right: told without a stack. */
+class UsageError extends Error {}
+
 function benchNames(): string[] {
   return readdirSync(folder)
     .filter((file) => /^[a-z-]+\.ts$/.test(file) && file !== 'run.ts' && file !== 'bench.ts')
@@ -27,9 +30,8 @@ async function load(name: string): Promise<Bench> {
   const names = benchNames();
   if (!names.includes(name)) {
     const near = nearestWord(name, names);
-    throw new Error(
-      `no bench “${name}”${near === undefined ? '' : `; did you mean ${near}?`} There are: ${names.join(', ')}`,
-    );
+    const guess = near === undefined ? '' : ` Did you mean ${near}?`;
+    throw new UsageError(`There is no bench “${name}”.${guess} There are: ${names.join(', ')}.`);
   }
   const module = (await import(`./${name}.ts`)) as { default?: Bench };
   if (typeof module.default?.run !== 'function') throw new Error(`bench/${name}.ts has no default export with run()`);
@@ -62,7 +64,8 @@ function contextFor(args: readonly string[], folders: string[]): BenchContext {
     log,
     result: resultOf,
     recordings() {
-      if (!hasRecordings) throw new Error(`no recordings at ${recordingsFolder}; name a folder: TIDEMARK_RECORDINGS=…`);
+      if (!hasRecordings)
+        throw new UsageError(`no recordings at ${recordingsFolder}; name a folder: TIDEMARK_RECORDINGS=…`);
       return recordingsFolder;
     },
     scratch() {
@@ -114,9 +117,17 @@ function table(results: readonly Result[]): string {
     .join('\n');
 }
 
-async function list(): Promise<void> {
-  console.log('npm run bench -- NAME [--json]\n');
-  for (const name of benchNames()) console.log(`  ${name.padEnd(12)} ${(await load(name)).question}`);
+async function list(asJson: boolean): Promise<void> {
+  const benches: { bench: string; question: string; data: string | null }[] = [];
+  for (const name of benchNames()) {
+    const { question, data } = await load(name);
+    benches.push({ bench: name, question, data: data ?? null });
+  }
+  if (asJson) console.log(JSON.stringify({ benches, commit: commit(), machine: machine() }));
+  else {
+    console.log('npm run bench -- NAME [--json]\n');
+    for (const { bench, question } of benches) console.log(`  ${bench.padEnd(10)} ${question}`);
+  }
 }
 
 async function runOne(name: string, asJson: boolean, args: readonly string[]): Promise<void> {
@@ -136,16 +147,22 @@ async function runOne(name: string, asJson: boolean, args: readonly string[]): P
   }
 }
 
+function readArguments() {
+  try {
+    return parseArgs({ allowPositionals: true, options: { json: { type: 'boolean', default: false } } });
+  } catch (error) {
+    throw new UsageError(`${(error as Error).message} Usage: npm run bench -- NAME [--json]`);
+  }
+}
+
 try {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: { json: { type: 'boolean', default: false } },
-  });
+  const { values, positionals } = readArguments();
   const [name, ...rest] = positionals;
-  if (name === undefined) await list();
+  if (name === undefined) await list(values.json);
   else await runOne(name, values.json, rest);
 } catch (error) {
-  log(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  const isPlain = error instanceof UsageError || !(error instanceof Error);
+  log(isPlain ? String(error instanceof Error ? error.message : error) : (error.stack ?? error.message));
   process.exitCode = 2;
 }
 // A bench may leave sockets or child handles behind; the figures are out.
