@@ -271,7 +271,7 @@ function decodeKlines(
   const last = rows.at(-1);
   return eachRow(answer, (row) => {
     if (!Array.isArray(row) || row.length < 11) return refuse('bad-frame', `${shown(row)} is no candle`);
-    if (row === last && !(timeUs(row[6]) < out.serverTimeUs)) return undefined;
+    if (row === last && timeUs(row[6]) >= out.serverTimeUs) return undefined;
     const added = addCandle(
       {
         interval,

@@ -17,8 +17,8 @@ const hashBuckets = 4096;
 /** More instruments than this would be nonsense from the wire, not listings. */
 const maxSymbols = 50_000;
 
-/** No spaces, control characters, quotes or colons: the symbol becomes part of names. */
-const symbolShape = /^[^\s:"\\\p{Cc}\p{Cs}]{1,40}$/u;
+/** No spaces, control characters, quotes or colons, as the symbol becomes part of names, nor what stands for bytes that are no text. */
+const symbolShape = /^[^\s:"\\\p{Cc}\p{Cs}\uFFFD]{1,40}$/u;
 
 /** Symbols of one market, found by text or by the bytes of a frame without making a string. */
 export class SymbolTable {
