@@ -3,10 +3,13 @@ import { sqlColumns, sqlName, sqlText } from '../domain/table-sql.ts';
 import { tables } from '../domain/tables/index.ts';
 import type { QueryTables } from '../ports/warehouse.ts';
 
+/** Absent where it exceeds its type: one absurd row must not fail every question about the table. */
+const quoteQuantity = 'TRY((price * quantity)::DECIMAL(38,16)) AS quote_quantity';
+
 /** Columns that follow from others and are therefore not stored. */
 const derivedColumns: Readonly<Record<string, readonly string[]>> = {
-  trades: ['(price * quantity)::DECIMAL(38,16) AS quote_quantity'],
-  agg_trades: ['(price * quantity)::DECIMAL(38,16) AS quote_quantity'],
+  trades: [quoteQuantity],
+  agg_trades: [quoteQuantity],
 };
 
 /** One statement a table: a view over its files, a typed empty one where it has none. */
