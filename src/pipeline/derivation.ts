@@ -45,6 +45,8 @@ export interface LiveListener {
 
 /** So long the venue's REST may be behind its own stream (those answers come from a database). */
 const answerDelayUs = minuteUs;
+/** How far events may be ahead of the newest pulse: its period, and what the clocks may differ. */
+const leadUsMax = 2 * secondUs;
 
 /** Close code of a connection that we ended over a frame beyond the limit. */
 const tooLargeCode = 1009;
@@ -292,9 +294,7 @@ export class Derivation {
   #derive(): void {
     const decoded = this.#decoded;
     if (decoded.isEmpty) return;
-    if (decoded.newestEventAtUs > this.venueNowUs && this.sessions.plan?.venueTime.mode !== 'wall') {
-      this.venueNowUs = decoded.newestEventAtUs;
-    }
+    this.#moveVenueTime(decoded.newestEventAtUs);
     this.#deriveFacts();
     this.#deriveTrades();
     this.#deriveAggTrades();
@@ -308,6 +308,16 @@ export class Derivation {
     }
     decoded.clear();
     this.#settle();
+  }
+
+  /** Between pulses events say what time it is at the venue; one that is far from them has a wrong time. */
+  #moveVenueTime(eventAtUs: number): void {
+    if (eventAtUs <= this.venueNowUs) return;
+    const isPulsed = this.sessions.plan?.venueTime.mode === 'wall';
+    if (!isPulsed) this.venueNowUs = eventAtUs;
+    else if (this.#decoded.record.origin === 'frame' && eventAtUs <= this.venueNowUs + leadUsMax) {
+      this.venueNowUs = eventAtUs;
+    }
   }
 
   #deriveFacts(): void {
