@@ -17,12 +17,14 @@ export interface WrittenFile {
 
 /**
  * How hard to compress. Minute files live for an hour and are written on the way; a day is written once and kept. Levels
- * of a book are read in order and never by value: without dictionaries and in large row groups they are a tenth smaller.
+ * of a book are read in order and never by value: without dictionaries and in large row groups they are a tenth smaller. A
+ * large group is written by one thread, so minute files have small ones: 1 % larger, in half the time.
  */
 function parquetOptions(spec: TableSpec, level: DataFile['level']): string {
   const isBook = spec.name === 'book_deltas' || spec.name === 'book_snapshots';
   const strength = level === 'minute' ? 1 : level === 'hour' ? 3 : 12;
-  const layout = isBook ? 'ROW_GROUP_SIZE 983040, DICTIONARY_SIZE_LIMIT 1' : `ROW_GROUP_SIZE ${rowGroupRows}`;
+  const groupRows = isBook && level !== 'minute' ? 983_040 : rowGroupRows;
+  const layout = `ROW_GROUP_SIZE ${groupRows}${isBook ? ', DICTIONARY_SIZE_LIMIT 1' : ''}`;
   return `FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, COMPRESSION_LEVEL ${strength}, ${layout}`;
 }
 

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import {
   DOUBLE,
   type DuckDBConnection,
@@ -17,6 +18,8 @@ import type { FileOrder } from './file-order.ts';
 
 /** Rows in a vector of DuckDB. */
 const chunkRows = 2048;
+/** Chunks handed over in one go, some milliseconds of work: appending is synchronous, and sockets wait for it. */
+const chunksAtOnce = 12;
 const slotsAtOnce = 200;
 
 function stagedType(type: ColumnType): DuckDBType {
@@ -171,6 +174,9 @@ async function append(
       fill(chunk, at, source, from, rows);
     });
     appender.appendDataChunk(chunk);
+    if ((from / chunkRows) % chunksAtOnce !== chunksAtOnce - 1) continue;
+    appender.flushSync();
+    await setImmediate();
   }
   appender.closeSync();
 }
