@@ -190,6 +190,18 @@ test('after 451 the next host of that market is asked, round to the first again'
   );
 });
 
+test('after a host that cannot be reached the next one is asked', async () => {
+  const { governor, sent, journalled, until } = await rig(({ url }) =>
+    url.startsWith('http://first') ? new Error('connect ECONNREFUSED') : ok(),
+  );
+  for (let key = 0; key < 3; key++) governor.ask(`book/${key}`, requests.bookSnapshot(spot(`S${key}`)));
+  await until(() => journalled.length === 2);
+  assert.deepEqual(
+    sent.map(({ url }) => new URL(url).hostname),
+    ['first', 'second', 'second'],
+  );
+});
+
 test('a question that fails waits longer each time, up to a minute, and soon again after an answer', async () => {
   let isDown = true;
   const { governor, sent, journalled, passMs } = await rig(() =>

@@ -47,7 +47,8 @@ interface Question {
 
 /**
  * Asks the venue over REST for everybody in this process, within its weight budget, and writes each answer to the engine's
- * journal; nobody gets an answer in any other way. Obeys the used-weight header, 429 and 418; on 451 moves to the next host.
+ * journal; nobody gets an answer in any other way. Obeys the used-weight header, 429 and 418; on 451, and when a
+ * host cannot be reached, moves to the next one.
  */
 export class Governor {
   readonly #world: World;
@@ -196,12 +197,23 @@ export class Governor {
       this.#noteWeight(request.market, response.headers);
       this.#judge(request, key, response);
     } catch (error) {
-      this.#log.warn({ purpose: request.purpose, symbol: request.symbol, error: String(error) }, 'REST request failed');
+      const { next } = this.#moveOn(request.market);
+      const { purpose, symbol } = request;
+      this.#log.warn({ purpose, symbol, error: String(error), next }, 'REST request failed; the next host is asked');
       this.#cool(key, true);
     } finally {
       this.#inFlight.delete(key);
       this.#pump();
     }
+  }
+
+  /** Later questions go to the next host of the market; after the last one comes the first. */
+  #moveOn(market: Market): { refused: string | undefined; next: string | undefined } {
+    const bases = this.#hosts.rest[market] ?? [];
+    const index = this.#hostIndexes.get(market) ?? 0;
+    const nextIndex = (index + 1) % Math.max(1, bases.length);
+    this.#hostIndexes.set(market, nextIndex);
+    return { refused: bases[index], next: bases[nextIndex] };
   }
 
   #noteWeight(market: Market, headers: Readonly<Record<string, string>>): void {
@@ -229,12 +241,10 @@ export class Governor {
       this.#log.warn({ status, waitMs }, 'the venue limits our requests; waiting as told');
       this.#cool(key, true);
     } else if (status === 451) {
-      const bases = this.#hosts.rest[request.market] ?? [];
-      const hostIndex = ((this.#hostIndexes.get(request.market) ?? 0) + 1) % Math.max(1, bases.length);
-      this.#hostIndexes.set(request.market, hostIndex);
+      const { refused, next } = this.#moveOn(request.market);
       this.#log.error(
-        { host: bases[hostIndex] },
-        'the venue refuses this location (HTTP 451); trying its public-data host',
+        { status, host: refused, next },
+        'the venue does not serve this location (451): trying the next host',
       );
       this.#cool(key, true);
     } else {
