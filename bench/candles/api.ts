@@ -95,8 +95,12 @@ export async function measureApi(context: BenchContext): Promise<Result[]> {
 
   const dayAtUs = todayUs() - 2 * dayUs;
   const layout = newLayout(folder, 'recent');
-  const stretch = { fromUs: dayAtUs, toUs: dayAtUs + dayUs + settledUs, everyUs: tradeEveryUs };
-  await writeTrades(layout, [stretch], blockUs);
+  // From a minute before: the first minute of a recording can not be proven to be whole.
+  const stretches = [
+    { fromUs: dayAtUs - 60 * secondUs, toUs: dayAtUs, everyUs: secondUs },
+    { fromUs: dayAtUs, toUs: dayAtUs + dayUs + settledUs, everyUs: tradeEveryUs },
+  ];
+  await writeTrades(layout, stretches, blockUs);
   context.log(`a day as committed: ${JSON.stringify(await derive(layout, commitUs))}`);
   const trades = dayUs / tradeEveryUs;
   const merged = newLayout(folder, 'merged');
@@ -108,11 +112,12 @@ export async function measureApi(context: BenchContext): Promise<Result[]> {
   // Forty days ago: further back than an engine that starts has in memory.
   const oldAtUs = todayUs() - 40 * dayUs;
   const old = newLayout(folder, 'old');
-  const stretches = [
-    { ...stretch, fromUs: oldAtUs, toUs: oldAtUs + dayUs },
+  const oldStretches = [
+    { fromUs: oldAtUs - 60 * secondUs, toUs: oldAtUs, everyUs: 60 * secondUs },
+    { fromUs: oldAtUs, toUs: oldAtUs + dayUs, everyUs: tradeEveryUs },
     { fromUs: oldAtUs + dayUs, toUs: todayUs() - dayUs, everyUs: 60 * secondUs },
   ];
-  await writeTrades(old, stretches, 600 * secondUs);
+  await writeTrades(old, oldStretches, 600 * secondUs);
   await derive(old, dayUs);
   context.log(`an old day: ${JSON.stringify(await compact(old))}`);
   const samplesOfFirst = await askFirst(old, oldAtUs, trades);

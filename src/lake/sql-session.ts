@@ -25,6 +25,8 @@ export class SqlSession {
         memory_limit: `${options.memoryMb}MiB`,
         temp_directory: options.spillFolder,
         preserve_insertion_order: 'true',
+        // It would keep every file that is read back after it was written, up to the memory limit; most are soon merged and gone.
+        enable_external_file_cache: 'false',
       }),
     );
   }
