@@ -34,16 +34,18 @@ export async function openJournalWriter(world: World, options: JournalWriterOpti
   const host = options.host ?? nodeJournalHost;
   files.makeFolder(options.folder);
   const lock = host.lock(options.folder, { writer: options.writer, version: options.version });
+  let writer: SegmentJournalWriter | undefined;
   try {
     const fence = takeFence(files, options.folder);
     const recovered = await recoverJournal(files, options.folder);
-    const writer = new SegmentJournalWriter(world, options, fence, recovered, lock, host.announce(options.folder));
+    writer = new SegmentJournalWriter(world, options, fence, recovered, lock, host.announce(options.folder));
     writer.begin(recovered);
     await writer.sync();
     return writer;
   } catch (cause) {
-    lock.release();
-    throw cause;
+    if (writer === undefined) lock.release();
+    else await writer.close().catch(() => {});
+    throw failureOf('open', options.folder, cause);
   }
 }
 
@@ -434,7 +436,7 @@ class SegmentJournalWriter implements JournalWriter {
   }
 }
 
-function failureOf(doing: 'write' | 'sync', folder: string, cause: unknown): TidemarkError {
+function failureOf(doing: 'open' | 'write' | 'sync', folder: string, cause: unknown): TidemarkError {
   if (cause instanceof TidemarkError) return cause;
   if ((cause as { code?: string } | undefined)?.code === 'ENOSPC') {
     return new TidemarkError('disk-full', {

@@ -339,6 +339,31 @@ test('a frame over the limit costs its connection, not the recorder', async (con
   assert.ok(closed?.event === 'closed' && closed.code === 1009 && closed.side === 'us');
 });
 
+test('a frame of 64 MiB is refused by its name, one just within the limit comes back whole, and recording goes on', async (context) => {
+  const venue = await openVenue(context);
+  const rig = await openRig(context);
+  const maxFrameBytes = 8 * 1024 * 1024;
+  rig.start({ staticPlan: planOf([venue.url], { maxFrameBytes }) });
+  await venue.until(() => venue.subscriptions[0]?.length === 2);
+  const largest = Buffer.alloc(maxFrameBytes, 'abcdefghij');
+  venue.connections[0]!.send(trade(1));
+  venue.connections[0]!.send(largest, { binary: false });
+  venue.connections[0]!.send('');
+  venue.connections[0]!.send(Buffer.alloc(64 * 1024 * 1024, 'x'), { binary: false });
+  await venue.until(() => venue.subscriptions[1]?.length === 2);
+  venue.connections[1]!.send(trade(2));
+  await until(async () => (await rig.records()).data.length === 4);
+  const { data, sessions } = await rig.records();
+  assert.deepEqual(
+    data.map(({ text }) => text.length),
+    [trade(1).length, maxFrameBytes, 0, trade(2).length],
+  );
+  assert.ok(largest.equals(Buffer.from(data[1]!.text, 'latin1')));
+  const closed = sessions.find((record) => record.event === 'closed');
+  assert.ok(closed?.event === 'closed' && closed.code === 1009 && closed.side === 'us');
+  assert.equal(closed.reason, `frame over ${maxFrameBytes} bytes`);
+});
+
 test('pings are answered while the disk is slow', async (context) => {
   const venue = await openVenue(context);
   const world = createNodeWorld();
