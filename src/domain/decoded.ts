@@ -70,9 +70,9 @@ export class Decoded {
   readonly instruments: InstrumentFact[] = [];
   readonly latestIds: LatestIdFact[] = [];
   readonly controls: ControlEvent[] = [];
-  /** Newest venue event time seen, µs; 0 before the first. Survives `clear`. */
+  /** Newest venue event time, µs; 0 when there was none. */
   newestEventAtUs = 0;
-  /** Venue time that REST gave with the last `time` answer, µs; 0 before the first. Survives `clear`. */
+  /** Venue time of the last `time` answer, µs; 0 when there was none. */
   serverTimeUs = 0;
 
   constructor(slots = new Slots()) {
@@ -116,6 +116,8 @@ export class Decoded {
     this.instruments.length = 0;
     this.latestIds.length = 0;
     this.controls.length = 0;
+    this.newestEventAtUs = 0;
+    this.serverTimeUs = 0;
   }
 }
 

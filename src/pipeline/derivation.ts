@@ -293,8 +293,8 @@ export class Derivation {
   /** Applies the decoded rows to ledgers, books and candles and passes what is new on. */
   #derive(): void {
     const decoded = this.#decoded;
-    if (decoded.isEmpty) return;
     this.#moveVenueTime(decoded.newestEventAtUs);
+    if (decoded.isEmpty) return;
     this.#deriveFacts();
     this.#deriveTrades();
     this.#deriveAggTrades();

@@ -72,7 +72,7 @@ function decode(source: Source, market: Market, frame: Uint8Array, out = newDeco
 function answer(source: Source, request: RestRequest, status: number, body: Uint8Array): Decoded {
   const out = newDecoded(request.market);
   out.record.origin = 'rest';
-  // Candles are kept when the venue's clock has passed their end.
+  // Shows whether the answer said the time.
   out.serverTimeUs = Number.MAX_SAFE_INTEGER;
   source.decodeResponse(request, status, body, out);
   return out;

@@ -93,6 +93,10 @@ export interface RestRequests {
   aggTradesById(instrument: Instrument, fromId: number, limit: number): RestRequest;
   /** The newest trades: names the last id there is. */
   latestTrade(instrument: Instrument): RestRequest;
+  /**
+   * Candles that open in `fromUs … toUs`, both included. Whoever asks knows that all of them are closed, as by a later one
+   * that is: the answer does not say it.
+   */
   klines(instrument: Instrument, interval: Interval, fromUs: number, toUs: number, limit: number): RestRequest;
 }
 

@@ -157,9 +157,13 @@ test('a candle’s end is the same instant in both time units', () => {
   }; // biome-ignore format: a row
   for (const unit of ['ms', 'us'] as const) {
     const out = new Decoded();
-    out.serverTimeUs = 1_700_000_000_000_000;
     const body = Buffer.from(encodeRestKlines([candle], unit));
-    createBinanceSource().decodeResponse(requests.klines(btc, '1m', 0, 0, 1), 200, body, out);
+    createBinanceSource().decodeResponse(
+      requests.klines(btc, '1m', candle.openedAtUs, candle.openedAtUs, 1),
+      200,
+      body,
+      out,
+    );
     assert.equal(out.venueCandles.columns.closed_at[0], 1_600_000_079_999_999);
   }
 });

@@ -7,6 +7,7 @@ import { recordedText } from '../../../test/support/recorded-frames.ts';
 import { formatScaled } from '../../domain/decimal.ts';
 import { Decoded } from '../../domain/decoded.ts';
 import type { Market } from '../../domain/instrument.ts';
+import { hourUs } from '../../domain/interval.ts';
 import type { RestRequest } from '../../ports/source.ts';
 import { createBinanceSource } from './index.ts';
 import { requests } from './requests.ts';
@@ -247,15 +248,18 @@ test('exchange information of three years gives tick and step of every symbol', 
   assert.deepEqual([slot.priceScale, slot.quantityScale], [2, 5]);
 });
 
-test('candles from REST leave out the last one unless the venue’s clock has passed its end', needsRecordings, () => {
+test('candles from REST beyond those that were asked for, which may be open, are left out', needsRecordings, () => {
   const body = rest('spot-klines-BTCUSDT-1h-1000rows-from-2020-04-30T21Z.json');
-  const request = requests.klines(btc, '1h', 0, 0, 1000);
-  assert.equal(answer(request, body).venueCandles.length, 999);
-  const out = new Decoded();
-  out.serverTimeUs = 1_700_000_000_000_000;
-  createBinanceSource().decodeResponse(request, 200, body, out);
-  assert.equal(out.findings.length, 0);
-  assert.equal(out.venueCandles.length, 1000);
+  const firstUs = Date.UTC(2020, 3, 30, 21) * 1000;
+  const lastUs = firstUs + 999 * hourUs;
+  for (const [toUs, count] of [
+    [lastUs, 1000],
+    [lastUs - 1, 999],
+    [firstUs, 1],
+  ] as const) {
+    const out = answer(requests.klines(btc, '1h', firstUs, toUs, 1000), body);
+    assert.deepEqual([out.findings.length, out.venueCandles.length], [0, count]);
+  }
 });
 
 test('every recorded error answer becomes one finding', needsRecordings, () => {

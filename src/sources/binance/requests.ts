@@ -71,7 +71,6 @@ export const requests: RestRequests = {
     return question(market, 'latest-trade', 'trades', { symbol, limit: '1' }, { symbol, limit: 1 });
   },
 
-  /** Candles whose open time lies in `fromUs … toUs`, both inclusive. */
   klines(instrument: Instrument, interval: Interval, fromUs: number, toUs: number, limit: number) {
     const { market, symbol } = instrument;
     if (!hasVenueInterval(market, interval)) {

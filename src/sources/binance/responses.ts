@@ -255,10 +255,7 @@ function decodeRestAggTrade(row: unknown, table: SymbolTable, entry: SymbolEntry
   return undefined;
 }
 
-/**
- * Only the newest candle of an answer can still be open. It is kept when the venue's own clock had passed its end, by the
- * last `time` answer; no frame decides it, so that the result does not depend on how journals interleave.
- */
+/** Candles that were not asked for are left out: they may still be open. */
 function decodeKlines(
   request: RestRequest,
   answer: unknown,
@@ -267,11 +264,10 @@ function decodeKlines(
   out: Decoded,
 ): Refusal | undefined {
   const interval = request.query['interval'];
-  const rows = Array.isArray(answer) ? answer : [];
-  const last = rows.at(-1);
+  const toUs = request.toUs ?? Number.NEGATIVE_INFINITY;
   return eachRow(answer, (row) => {
     if (!Array.isArray(row) || row.length < 11) return refuse('bad-frame', `${shown(row)} is no candle`);
-    if (row === last && timeUs(row[6]) >= out.serverTimeUs) return undefined;
+    if (timeUs(row[0]) > toUs) return undefined;
     const added = addCandle(
       {
         interval,
