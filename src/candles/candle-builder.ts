@@ -161,6 +161,12 @@ export class CandleBuilder {
     });
   }
 
+  /** Makes room for stored candles before they are merged: row by row, each would move all that are newer. */
+  expect(interval: StoredInterval, opensUs: Float64Array): void {
+    this.columns[interval].insertDeltas(opensUs);
+    this.#openUs = Number.NaN;
+  }
+
   /** Takes a stored candle (cells at the builder's scales) back in: merged into a delta, else only where none is. */
   merge(interval: StoredInterval, cells: Float64Array, at: number): void {
     const columns = this.columns[interval];

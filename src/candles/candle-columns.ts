@@ -80,6 +80,38 @@ export class CandleColumns {
     return row;
   }
 
+  /** Rows without trades, as deltas, for those of `opensUs` (ascending, each once) that have none: one pass for all of them. */
+  insertDeltas(opensUs: Float64Array): void {
+    let from = this.length - 1;
+    let missing = 0;
+    for (const openUs of opensUs) if (this.find(openUs) < 0) missing++;
+    if (missing === 0) return;
+    this.length += missing;
+    if (this.length * stride > this.cells.length) {
+      const cells = new Float64Array(Math.max(this.cells.length * 2, this.length * stride));
+      cells.set(this.cells);
+      this.cells = cells;
+    }
+    const { cells } = this;
+    let next = opensUs.length - 1;
+    for (let to = this.length - 1; to > from; to--) {
+      const at = to * stride;
+      const openUs = opensUs[next]!;
+      const knownUs = from < 0 ? Number.NEGATIVE_INFINITY : cells[from * stride]!;
+      if (knownUs >= openUs) {
+        cells.copyWithin(at, from * stride, (from + 1) * stride);
+        from--;
+        if (knownUs === openUs) next--;
+      } else {
+        cells.fill(0, at, at + stride);
+        cells[at] = openUs;
+        cells[at + cell.written] = -1;
+        cells[at + cell.isDelta] = 1;
+        next--;
+      }
+    }
+  }
+
   removeBefore(atUs: number): void {
     const rows = this.firstAtOrAfter(atUs);
     if (rows === 0) return;

@@ -198,9 +198,18 @@ export class CandleSeries {
   load(batch: Batch<typeof candles.columns>, slots: Slots): void {
     const columns = batch.columns;
     const cells = this.#scratch;
+    const isTaken = (row: number) =>
+      storedIntervals.includes(columns.interval[row] as StoredInterval) && columns.trade_count[row] !== 0;
+    for (const interval of storedIntervals) {
+      const opensUs = new Set<number>();
+      for (let row = 0; row < batch.length; row++) {
+        if (columns.interval[row] === interval && isTaken(row)) opensUs.add(columns.opened_at[row]!);
+      }
+      this.builder.expect(interval, Float64Array.from(opensUs).sort());
+    }
     for (let row = 0; row < batch.length; row++) {
       const interval = columns.interval[row] as StoredInterval;
-      if (!storedIntervals.includes(interval) || columns.trade_count[row] === 0) continue;
+      if (!isTaken(row)) continue;
       const slot = slots.get(batch.slot[row]!);
       // Rows come back at the lake's scale, finer than their trades needed; mostly the builder's own scales hold them exactly.
       if (!fitsScales(batch, row, slot, this.builder)) this.builder.widenTo(slot);

@@ -14,7 +14,8 @@ export interface RebuildOptions {
   /** In the order in which they are read; the result does not depend on it. */
   readonly readers: readonly JournalReader[];
   readonly commit: CommitOptions;
-  readonly timers: Timers;
+  /** Without them nothing else in the process gets on until it is done. */
+  readonly timers?: Timers;
 }
 
 /** Derives everything from the journals, from where the lake stands (an empty one: from their start) to their synced end. */
@@ -30,7 +31,9 @@ export async function rebuild(options: RebuildOptions): Promise<Derivation> {
       if (committer.isDue) await committer.commit(follower.positions);
     },
     synced: () => {},
-    giveWay: () => giveWay(options.timers),
+    giveWay: async () => {
+      if (options.timers !== undefined) await giveWay(options.timers);
+    },
   };
   await follower.run(hooks, true);
   await committer.commit(follower.positions);
