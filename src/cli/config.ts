@@ -95,7 +95,8 @@ export function loadConfig(options: {
     settings = readYaml(file);
     for (const key of leafKeys(settings)) origin[key] = 'file';
   }
-  const known = leafKeys(configSchema.parse({}) as Record<string, unknown>).concat(optionalKeys);
+  const defaults = leafKeys(configSchema.parse({}) as Record<string, unknown>);
+  const known = [...new Set([...defaults, ...optionalKeys])];
   const byVariable = new Map(
     known.map((key) => [
       `TIDEMARK_${key
@@ -113,10 +114,28 @@ export function loadConfig(options: {
     origin[key] = variable;
   }
   const parsed = configSchema.safeParse(settings);
-  if (!parsed.success) throw explain(parsed.error, hasFile ? file : 'the environment', known);
-  for (const id of parsed.data.instruments) parseInstrumentId(id);
+  if (!parsed.success) throw explain(parsed.error.issues[0]!, settings, { file, origin, known });
+  for (const id of parsed.data.instruments) checkInstrument(id, whereFrom('instruments', { file, origin }));
   for (const key of known) origin[key] ??= 'default';
   return { config: parsed.data, origin, file: hasFile ? file : undefined };
+}
+
+/** `binance:spot:btcusdt` would be recorded as a symbol that the venue does not have. */
+function checkInstrument(id: string, where: string): void {
+  let why: string | undefined;
+  try {
+    const { symbol } = parseInstrumentId(id);
+    if (symbol !== symbol.toUpperCase()) why = 'symbols are upper case';
+  } catch (error) {
+    if (!(error instanceof TidemarkError)) throw error;
+    why = error.why;
+  }
+  if (why === undefined) return;
+  throw refused(
+    `setting instruments in ${where}`,
+    `${JSON.stringify(id)}: ${why}`,
+    'write it like binance:spot:BTCUSDT',
+  );
 }
 
 const optionalKeys = [
@@ -125,14 +144,24 @@ const optionalKeys = [
   'venue.rest.spot',
   'venue.rest.usdm',
   'venue.certificateAuthority',
+  'venue.resolve',
 ];
 
+/** Maps whose keys are the user's. */
+const openKeys: readonly string[] = ['venue.resolve'];
+
 function readYaml(file: string): Record<string, unknown> {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw refused(`file ${file}`, firstLine(error), 'name a settings file');
+  }
   let value: unknown;
   try {
-    value = parseYaml(readFileSync(file, 'utf8'), { uniqueKeys: true });
+    value = parseYaml(text, { uniqueKeys: true });
   } catch (error) {
-    throw refused(`file ${file}`, error instanceof Error ? error.message : String(error), 'mend the YAML');
+    throw refused(`file ${file}`, firstLine(error), 'mend the YAML');
   }
   if (value === null || value === undefined) return {};
   if (typeof value !== 'object' || Array.isArray(value))
@@ -140,9 +169,13 @@ function readYaml(file: string): Record<string, unknown> {
   return value as Record<string, unknown>;
 }
 
+function firstLine(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split('\n')[0]!.replace(/:$/, '');
+}
+
 function leafKeys(settings: Record<string, unknown>, prefix = ''): string[] {
   return Object.entries(settings).flatMap(([name, value]) =>
-    value !== null && typeof value === 'object' && !Array.isArray(value)
+    value !== null && typeof value === 'object' && !Array.isArray(value) && !openKeys.includes(`${prefix}${name}`)
       ? leafKeys(value as Record<string, unknown>, `${prefix}${name}.`)
       : [`${prefix}${name}`],
   );
@@ -159,8 +192,15 @@ function setKey(settings: Record<string, unknown>, key: string, text: string): v
   const name = parts[parts.length - 1]!;
   if (schema instanceof z.ZodArray) at[name] = text.split(',').map((item) => item.trim());
   else if (schema instanceof z.ZodBoolean) at[name] = text === 'true' ? true : text === 'false' ? false : text;
-  else if (schema instanceof z.ZodNumber) at[name] = text.trim() === '' ? text : Number(text);
+  else if (schema instanceof z.ZodNumber) at[name] = /^-?\d+(\.\d+)?$/.test(text.trim()) ? Number(text) : text;
+  else if (schema instanceof z.ZodRecord) at[name] = Object.fromEntries(text.split(',').map(namedItem));
   else at[name] = text;
+}
+
+/** `host=address:port` */
+function namedItem(text: string): [string, string] {
+  const at = text.indexOf('=');
+  return at < 0 ? [text.trim(), ''] : [text.slice(0, at).trim(), text.slice(at + 1).trim()];
 }
 
 function shapeAt(parts: readonly string[]): unknown {
@@ -175,18 +215,40 @@ function unwrapped(schema: unknown): unknown {
   return at;
 }
 
-function explain(error: z.ZodError, where: string, known: readonly string[]): TidemarkError {
-  const issue = error.issues[0]!;
-  const at = issue.path.join('.');
+interface Sources {
+  readonly file: string;
+  readonly origin: Readonly<Record<string, string>>;
+}
+
+/** The variable that set the key, else the file. */
+function whereFrom(key: string, { file, origin }: Sources): string {
+  const open = openKeys.find((name) => key.startsWith(`${name}.`));
+  const from = origin[open ?? key];
+  return from === undefined || from === 'file' || from === 'default' ? file : `variable ${from}`;
+}
+
+function explain(
+  issue: z.core.$ZodIssue,
+  settings: unknown,
+  { known, ...sources }: Sources & { readonly known: readonly string[] },
+): TidemarkError {
+  const path = issue.path.map(String);
+  const key = path.filter((part) => !/^\d+$/.test(part)).join('.');
   if (issue.code === 'unrecognized_keys') {
-    const key = [...issue.path, issue.keys[0]].join('.');
-    return unknownKey(`setting ${key} in ${where}`, key, known);
+    const unknown = [...path, issue.keys[0]].join('.');
+    const sections = known.flatMap((name) => name.split('.').map((_, at, parts) => parts.slice(0, at + 1).join('.')));
+    return unknownKey(`setting ${unknown} in ${sources.file}`, unknown, [...new Set(sections)]);
   }
-  return refused(
-    `setting ${at || '(top)'} in ${where}`,
-    issue.message,
-    `run "tidemark config show" for what is allowed`,
-  );
+  const what = `setting ${key || '(top)'} in ${whereFrom(key, sources)}`;
+  const given = path.reduce<unknown>((at, part) => (at as Record<string, unknown> | undefined)?.[part], settings);
+  const now = 'see docs/configuration.md';
+  if (issue.code === 'invalid_value') {
+    const nearest = typeof given === 'string' ? nearestWord(given, issue.values.map(String)) : undefined;
+    const why = `${JSON.stringify(given)} is none of ${issue.values.join(', ')}`;
+    return refused(what, why, nearest === undefined ? now : `did you mean ${nearest}?`);
+  }
+  const message = issue.message.replace(/^Invalid input: /, '').replace(/^[A-Z]/, (letter) => letter.toLowerCase());
+  return refused(what, given === undefined ? message : `${JSON.stringify(given)}: ${message}`, now);
 }
 
 function unknownKey(what: string, key: string, known: readonly string[]): TidemarkError {

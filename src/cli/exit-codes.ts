@@ -19,6 +19,10 @@ export const exitCodes = {
 
 const byCode: Readonly<Record<string, number>> = {
   'config-invalid': exitCodes.config,
+  'no-host': exitCodes.config,
+  'bad-stream': exitCodes.config,
+  'bad-address': exitCodes.config,
+  'remote-refused': exitCodes.config,
   'bad-instrument': exitCodes.usage,
   'bad-interval': exitCodes.usage,
   'bad-query': exitCodes.usage,
@@ -31,6 +35,7 @@ const byCode: Readonly<Record<string, number>> = {
   'journal-locked': exitCodes.conflict,
   'lake-locked': exitCodes.conflict,
   'port-in-use': exitCodes.conflict,
+  'harbour-listen': exitCodes.conflict,
   'data-folder-used': exitCodes.conflict,
   'fence-lost': exitCodes.conflict,
   network: exitCodes.network,

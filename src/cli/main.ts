@@ -22,6 +22,10 @@ const program = new Command('tidemark')
   .option('--json', 'stdout is one JSON envelope and nothing else')
   .option('-v, --verbose', 'stack traces with errors')
   .showSuggestionAfterError(true)
+  .addHelpText(
+    'after',
+    '\nExamples:\n  tidemark demo\n  tidemark up\n  tidemark sql "SELECT symbol, count(*) FROM trades GROUP BY 1"\n  tidemark help replay',
+  )
   .showHelpAfterError('(run with --help for usage)')
   .exitOverride();
 

@@ -4,7 +4,7 @@ import { openCommitted } from '../committed.ts';
 import type { Layout } from '../layout.ts';
 
 const sql = `SELECT 'binance:' || market || ':' || symbol AS instrument, stream, from_id, to_id, epoch_us(opened_at) AS opened_at,
-  epoch_us(closed_at) AS closed_at, state, reason, held_count, by_aggregate_count, tried FROM gaps ORDER BY opened_at, instrument`;
+  epoch_us(closed_at) AS closed_at, state, reason, held_count, by_aggregate_count, tried FROM gaps`;
 
 /** The gaps that the lake holds, for when no engine runs. */
 export async function committedGaps(

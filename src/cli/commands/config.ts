@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { print, textTable } from '../output.ts';
 import { configOf, globalOptions } from '../program.ts';
+import { hostsOf, openSource, subscriptionsOf } from '../wire.ts';
 
 export function registerConfig(program: Command): void {
   const config = program
@@ -21,7 +22,10 @@ export function registerConfig(program: Command): void {
     .command('validate')
     .description('refuses what is wrong and says what was meant')
     .action((_options: object, command: Command) => {
-      const { file } = configOf(command);
+      const { config, file } = configOf(command);
+      // What the venue does not have is refused here too, not first when it is to be recorded.
+      const streams = subscriptionsOf(config);
+      openSource().plan({ streams, hosts: hostsOf(config), dataKind: config.dataKind, venueTime: { mode: 'frames' } });
       print(
         'config validate',
         globalOptions(command),
@@ -35,5 +39,10 @@ function shown(settings: unknown, key: string): string {
   const value = key
     .split('.')
     .reduce<unknown>((at, part) => (at as Record<string, unknown> | undefined)?.[part], settings);
-  return value === undefined ? '' : Array.isArray(value) ? value.join(' ') : String(value);
+  if (value === undefined) return '';
+  if (Array.isArray(value)) return value.join(' ');
+  if (typeof value !== 'object' || value === null) return String(value);
+  return Object.entries(value)
+    .map(([name, item]) => `${name}=${item}`)
+    .join(' ');
 }

@@ -2,20 +2,14 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { stringify as toYaml } from 'yaml';
-import type { VenueHosts } from '../../ports/source.ts';
 import { layoutOf } from '../layout.ts';
 import { openLog } from '../log.ts';
-import { configOf } from '../program.ts';
+import { print } from '../output.ts';
+import { configOf, globalOptions } from '../program.ts';
 import { Supervisor } from '../supervisor.ts';
+import type { HarbourReady } from './harbour.ts';
 import { integerArgument, portArgument } from './serve.ts';
 import { untilEnded } from './up.ts';
-
-/** What `tidemark harbour` prints when it is ready. */
-export interface HarbourReady {
-  readonly hosts: VenueHosts;
-  readonly symbols: readonly string[];
-  readonly seed: number;
-}
 
 export function registerDemo(program: Command): void {
   program
@@ -38,7 +32,7 @@ export function registerDemo(program: Command): void {
           name: 'harbour',
           args: ['harbour', '--seed', String(options.seed), '--json'],
           isOneShot: true,
-          onLine: (line) => resolve(JSON.parse(line) as HarbourReady),
+          onLine: (line) => resolve((JSON.parse(line) as { data: HarbourReady }).data),
         });
       });
       const failed = supervisor.ended.then((code) => code);
@@ -62,8 +56,11 @@ export function registerDemo(program: Command): void {
       supervisor.start({
         name: 'engine',
         args: ['--config', file, 'serve', '--seed', String(options.seed)],
-        onLine: (line) =>
-          process.stdout.write(`\n  Tidemark demo, SIMULATED market (seed ${options.seed}): ${line}\n\n`),
+        onLine: (url) => {
+          const ready = { url, seed: options.seed };
+          const text = `\n  Tidemark demo, SIMULATED market (seed ${options.seed}): ${url}\n`;
+          print('demo', globalOptions(command), ready, () => text);
+        },
       });
       supervisor.start({ name: 'recorder', args: ['--config', file, 'record'] });
       process.exitCode = await untilEnded(supervisor);

@@ -28,21 +28,29 @@ export function registerGaps(program: Command): void {
         const world = createNodeWorld();
         const url = await runningEngineUrl(layout, world);
         const all = url === undefined ? await committedGaps(layout) : await askEngine(url);
-        const gaps = all.gaps.filter(
-          (gap) =>
-            (instrument === undefined || gap.instrument === instrument) &&
-            (options.state === undefined || gap.state === options.state),
-        );
-        if (url === undefined) process.stderr.write('no engine runs on this data folder: committed gaps only\n');
-        print('gaps', globalOptions(command), { ledger: all.ledger, gaps }, () => {
+        const gaps = all.gaps
+          .filter(
+            (gap) =>
+              (instrument === undefined || gap.instrument === instrument) &&
+              (options.state === undefined || gap.state === options.state),
+          )
+          .toSorted(inOrder);
+        const text = () => {
           if (gaps.length === 0) return 'no gaps';
           const header = ['instrument', 'stream', 'from id', 'to id', 'opened', 'closed', 'state', 'reason', 'held'];
           return textTable(header, gaps.map(cells));
-        });
+        };
+        const warnings = url === undefined ? ['no engine runs on this data folder: committed gaps only'] : [];
+        print('gaps', globalOptions(command), { ledger: all.ledger, gaps }, text, warnings);
         const unrepaired = gaps.filter((gap) => gap.state !== 'repaired');
         process.exitCode = options.failOnGap && unrepaired.length > 0 ? exitCodes.checkFailed : exitCodes.success;
       },
     );
+}
+
+function inOrder(a: GapRow, b: GapRow): number {
+  const name = (gap: GapRow) => `${gap.instrument} ${gap.stream}`;
+  return a.openedAtUs - b.openedAtUs || (name(a) < name(b) ? -1 : name(a) > name(b) ? 1 : 0);
 }
 
 async function askEngine(url: string): Promise<{ gaps: readonly GapRow[]; ledger: readonly LedgerRow[] }> {

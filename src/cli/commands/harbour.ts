@@ -1,10 +1,19 @@
 import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
 import { demoSymbols, startHarbour } from '../../harbour/index.ts';
+import type { VenueHosts } from '../../ports/source.ts';
 import { createNodeWorld } from '../../world/node/index.ts';
+import { print } from '../output.ts';
 import { runUntilStopped } from '../process.ts';
 import { globalOptions } from '../program.ts';
 import { integerArgument, portArgument } from './serve.ts';
+
+/** What `tidemark harbour --json` says when it is ready. */
+export interface HarbourReady {
+  readonly hosts: VenueHosts;
+  readonly symbols: readonly string[];
+  readonly seed: number;
+}
 
 function speedArgument(text: string): number {
   const speed = Number(text);
@@ -26,13 +35,11 @@ export function registerHarbour(program: Command): void {
         mode: { kind: 'matching', seed: options.seed, symbols: demoSymbols, speed: options.speed },
       });
       const symbols = demoSymbols.map(({ market, symbol }) => `binance:${market}:${symbol}`);
-      if (globalOptions(command).json) {
-        process.stdout.write(`${JSON.stringify({ hosts: harbour.hosts, symbols, seed: options.seed })}\n`);
-      } else {
+      const ready: HarbourReady = { hosts: harbour.hosts, symbols, seed: options.seed };
+      print('harbour', globalOptions(command), ready, () => {
         const base = `127.0.0.1:${harbour.port}`;
-        process.stdout.write(`SIMULATED exchange, seed ${options.seed}: ws://${base} and http://${base}\n`);
-        process.stdout.write(`symbols: ${symbols.join(' ')}\n`);
-      }
+        return `SIMULATED exchange, seed ${options.seed}: ws://${base} and http://${base}\nsymbols: ${symbols.join(' ')}`;
+      });
       process.exitCode = await runUntilStopped({ done: new Promise(() => {}), stop: () => harbour.stop() });
     });
 }

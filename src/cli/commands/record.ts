@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { openLog } from '../log.ts';
+import { print } from '../output.ts';
 import { runUntilStopped } from '../process.ts';
-import { configOf } from '../program.ts';
+import { configOf, globalOptions } from '../program.ts';
 import { runRecorder } from '../wire.ts';
 
 export function registerRecord(program: Command): void {
@@ -15,6 +16,7 @@ export function registerRecord(program: Command): void {
       const { config } = configOf(command);
       const log = openLog(config.log.level, 'recorder');
       const recorder = await runRecorder(config, process.cwd(), log);
+      print('record', globalOptions(command), { dataDir: config.dataDir }, () => '');
       log.info({ dataDir: config.dataDir }, 'recorder runs');
       process.exitCode = await runUntilStopped(recorder);
     });

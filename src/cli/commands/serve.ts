@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import { InvalidArgumentError, Option } from 'commander';
 import { openLog } from '../log.ts';
+import { print } from '../output.ts';
 import { runUntilStopped } from '../process.ts';
-import { configOf } from '../program.ts';
+import { configOf, globalOptions } from '../program.ts';
 import { runEngine } from '../wire.ts';
 
 export function integerArgument(text: string): number {
@@ -36,7 +37,8 @@ export function registerServe(program: Command): void {
         seed: options.seed ?? null,
         venueTimeMode: options.venueTime,
       });
-      process.stdout.write(`${running.server.url}\n`);
+      const { url } = running.server;
+      print('serve', globalOptions(command), { url, dataKind: config.dataKind }, () => url);
       process.exitCode = await runUntilStopped(running);
     });
 }

@@ -34,23 +34,22 @@ export function registerSql(program: Command): void {
       '\nExamples:\n  tidemark sql "SELECT symbol, count(*) FROM trades GROUP BY 1"\n  tidemark sql -f report.sql --format csv',
     )
     .action(async (query: string | undefined, options: SqlOptions, command: Command) => {
-      const sql =
-        options.query ?? query ?? (options.file === undefined ? undefined : readFileSync(options.file, 'utf8'));
-      if (sql === undefined) {
+      const sql = options.query ?? query ?? (options.file === undefined ? '' : readStatement(options.file));
+      if (sql.trim() === '') {
         throw new TidemarkError('bad-query', {
-          doing: 'run a query',
+          doing,
           why: 'none was given',
           now: 'try: tidemark sql "SELECT * FROM gaps"',
         });
       }
       const { config } = configOf(command);
       const answer = await ask(sql, config.dataDir, options.maxRows);
-      if (answer.source === 'committed') {
-        process.stderr.write('no engine runs on this data folder: committed rows only\n');
-      }
-      if (answer.truncated) process.stderr.write(`only the first ${options.maxRows} rows; there are more\n`);
+      const warnings = [
+        ...(answer.source === 'committed' ? ['no engine runs on this data folder: committed rows only'] : []),
+        ...(answer.truncated ? [`only the first ${options.maxRows} rows; there are more`] : []),
+      ];
       const names = answer.columns.map((column) => column.name);
-      print('sql', globalOptions(command), answer, () => {
+      const text = () => {
         if (options.format === 'csv') return [names, ...answer.rows].map(csvLine).join('\n');
         if (options.format === 'jsonl') {
           return answer.rows
@@ -58,8 +57,19 @@ export function registerSql(program: Command): void {
             .join('\n');
         }
         return textTable(names, answer.rows);
-      });
+      };
+      print('sql', globalOptions(command), answer, text, warnings);
     });
+}
+
+const doing = 'run the query';
+
+function readStatement(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new TidemarkError('not-found', { doing: 'read the statement', what: file, cause });
+  }
 }
 
 type Answer = Pick<SqlAnswer, 'columns' | 'rows' | 'truncated' | 'catalogVersion'> & { source: 'engine' | 'committed' };
@@ -75,7 +85,8 @@ async function ask(sql: string, dataDir: string, maxRows: number): Promise<Answe
     });
     if (!response.ok) {
       const problem = (await response.json()) as Problem;
-      throw new TidemarkError(problem.code, { doing: 'run the query', why: problem.detail });
+      // The engine's words begin as these do.
+      throw new TidemarkError(problem.code, { doing, why: problem.detail.replace(`cannot ${doing}: `, '') });
     }
     return { ...((await response.json()) as SqlAnswer), source: 'engine' };
   }

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { openLog } from '../log.ts';
+import { print } from '../output.ts';
 import { untilSignalled } from '../process.ts';
-import { childArguments, configOf } from '../program.ts';
+import { childArguments, configOf, globalOptions } from '../program.ts';
 import { Supervisor } from '../supervisor.ts';
 
 export function registerUp(program: Command): void {
@@ -13,10 +14,17 @@ export function registerUp(program: Command): void {
       const { config } = configOf(command);
       const log = openLog(config.log.level, 'up');
       const supervisor = new Supervisor(log);
+      let announcedUrl: string | undefined;
       supervisor.start({
         name: 'engine',
         args: [...childArguments(command), 'serve'],
-        onLine: (line) => process.stdout.write(`Tidemark (${config.dataKind}) is at ${line}\n`),
+        onLine: (url) => {
+          // An engine that was started again is mostly where it was.
+          if (url === announcedUrl) return;
+          announcedUrl = url;
+          const { dataKind } = config;
+          print('up', globalOptions(command), { url, dataKind }, () => `Tidemark (${dataKind}) is at ${url}`);
+        },
       });
       supervisor.start({ name: 'recorder', args: [...childArguments(command), 'record'] });
       process.exitCode = await untilEnded(supervisor);
