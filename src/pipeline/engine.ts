@@ -98,12 +98,20 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
 
   let failure: unknown;
   let isStopping = false;
+  let isPlanKept = true;
   let maintenance: Promise<void> | undefined;
   const cancels = [
     world.timers.every(tickMs, () => hub.tick()),
     world.timers.every(heartbeatMs, () => hub.heartbeat()),
     world.timers.every(wantsMs, () => {
-      keepPlan();
+      try {
+        keepPlan();
+        isPlanKept = true;
+      } catch (error) {
+        // A full disk, mostly: the recorder goes on with the plan that it has.
+        if (isPlanKept) log.error({ error: String(error) }, 'the plan cannot be written; it is tried again');
+        isPlanKept = false;
+      }
       for (const want of wants(derivation)) governor.ask(want.key, want.request);
     }),
     world.timers.every(options.maintenancePeriodMs, () => {

@@ -69,7 +69,7 @@ export class Follower {
   async run(hooks: FollowerHooks, once = false): Promise<void> {
     for (const reader of this.#readers) {
       if (this.#positions.has(reader.writer)) continue;
-      const start = await reader.start();
+      const start = await this.#startOf(reader);
       this.#positions.set(reader.writer, start);
       // The oldest segment kept need not be the first one.
       const head = await reader.head(start.segment);
@@ -175,6 +175,19 @@ export class Follower {
       this.#positions.set(reader.writer, after.position);
       this.#damagedSegments.set(reader, from.segment);
       return reader.read(after.position, blockBytes);
+    }
+  }
+
+  /** The oldest place that can be read. */
+  async #startOf(reader: JournalReader): Promise<JournalPosition> {
+    try {
+      return await reader.start();
+    } catch (error) {
+      if (!(error instanceof TidemarkError) || error.code !== 'journal-damaged') throw error;
+      const after = await reader.afterDamage({ writer: reader.writer, segment: 0, offset: 0, sequence: 0 });
+      if (after === undefined) throw error;
+      this.#derivation.journalDamaged(reader.writer, 0, after.lostRecords, error.message);
+      return after.position;
     }
   }
 
