@@ -271,7 +271,7 @@ const promises: Promises<LakeUnderTest> = {
       const version = async () => (await lake.files([])).catalogVersion;
       while (await lake.compact());
       const replacedAt = await version();
-    for (let turn = 0; turn < 3; turn++) await lake.sweep();
+      for (let turn = 0; turn < 3; turn++) await lake.sweep();
       assert.ok((await version()) - at <= under.keptVersions, 'the version is still kept');
       assert.deepEqual(pinned.filter((path) => !under.isThere(path)), []); // biome-ignore format: one question
       const current = new Set(Object.values((await lake.files(['trades', 'gaps'])).files).flat());
