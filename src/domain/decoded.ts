@@ -81,10 +81,11 @@ export class Decoded {
 
   /** A finding about the current record. `slot` may be −1 when the instrument is unknown. */
   addFinding(code: string, stream: string, detail: string, slot = -1): void {
-    // One a record and code: that is the row's key, and the raw record tells the rest.
-    const last = this.findings.length - 1;
+    // One a record and code, also of a list in which good and bad take turns: the raw record tells the rest.
     const known = this.findings.columns;
-    if (last >= 0 && known.sequence[last] === this.record.sequence && known.code[last] === code) return;
+    for (let at = this.findings.length - 1; at >= 0 && known.sequence[at] === this.record.sequence; at--) {
+      if (known.code[at] === code) return;
+    }
     const row = this.findings.add(slot < 0 ? this.slots.atLeast(noInstrument(this.record.market), 0, 0).index : slot);
     const columns = this.findings.columns;
     columns.found_at[row] = this.record.receivedAtUs;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { findings } from '../domain/tables/index.ts';
 import { recordKinds } from '../ports/journal.ts';
 import type { RestRequest } from '../ports/source.ts';
 import { Derivation } from './derivation.ts';
@@ -189,3 +190,29 @@ test('what a segment’s head says is in force is enough to decode what follows'
   assert.deepEqual(column(derivation.pending.trades, 'trade_id'), [1, 2]);
   assert.deepEqual(findingsOf(derivation), ['frame-without-session']);
 }); // biome-ignore format: as above
+
+test('a list in which bad events take turns gives each kind of finding once, and no finding is there twice', () => {
+  const { derivation, give } = rig();
+  give(...opened(), { payload: '[5,{"e":"earthquake"},6,{"e":"flood"},7]' });
+  assert.deepEqual(findingsOf(derivation), ['bad-frame', 'unknown-event']);
+});
+
+test('each candle of an answer that differs from ours is a finding of its own', () => {
+  const { derivation, give, answer, pulse } = rig();
+  const minuteUs = 60_000_000;
+  const openUs = Math.ceil(startUs / minuteUs) * minuteUs;
+  give(
+    ...opened(),
+    tradeFrame(1),
+    ...[0, 1, 2, 3].map((minute) => tradeFrame(minute + 2, 1, openUs + minute * minuteUs)),
+  );
+  answer(requests.time('spot'), 200, `{"serverTime":${openUs + 60 * minuteUs}}`);
+  const candle = (minute: number) =>
+    `[${openUs + minute * minuteUs},"9","9","9","9","1",${openUs + (minute + 1) * minuteUs - 1},"1",1,"1","1","0"]`;
+  answer(requests.klines(btc, '1m', openUs, openUs + minuteUs, 2), 200, `[${candle(0)},${candle(1)}]`);
+  give(pulse(openUs + 4 * minuteUs), pulse(openUs + 5 * minuteUs));
+  const { columns, length } = derivation.pending.findings;
+  assert.deepEqual(findingsOf(derivation), ['candle-mismatch', 'candle-mismatch']);
+  const identity = (row: number) => findings.key.map((name) => columns[name][row]).join();
+  assert.equal(new Set(Array.from({ length }, (_, row) => identity(row))).size, 2);
+});

@@ -62,7 +62,8 @@ export const findings = defineTable({
   kind: 'events',
   meaning:
     'What a check saw and keeps: a mismatch, an unknown event, a refused value. The raw frame stays in the journal.',
-  key: ['writer', 'sequence', 'code'],
+  // One answer can hold several candles that differ.
+  key: ['writer', 'sequence', 'code', 'detail'],
   order: ['found_at', 'writer', 'sequence'],
   timeColumn: 'found_at',
   columns: {
