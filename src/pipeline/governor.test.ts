@@ -285,3 +285,26 @@ test('a venue that has not answered yet is asked nothing heavy, whatever is want
   // The snapshot has to wait until half of the budget is free; the trades need not.
   assert.deepEqual(asked.slice(4), ['/api/v3/historicalTrades', '/api/v3/depth']);
 });
+
+for (const [what, answer] of [
+  ['a page of HTML', '<html>Just a moment…</html>'],
+  ['no body', ''],
+  ['a cut answer', '{"serverTime":17952'],
+  ['another type', '{"serverTime":"now"}'],
+] as const) {
+  test(`${what} with status 200 is journalled and asked for again, later each time, until an answer can be read`, async () => {
+    const good = '{"serverTime":1795271388483272}';
+    const rigged = await rig((_, index) => ({ ...ok(), body: new TextEncoder().encode(index < 4 ? answer : good) }));
+    const { governor, sent, journalled, passMs } = rigged;
+    for (let tick = 0; tick < 300; tick++) {
+      governor.ask('time/1', requests.time('spot'));
+      await passMs(200);
+    }
+    assert.deepEqual(
+      journalled.map((one) => one.body),
+      [answer, answer, answer, answer, good],
+    );
+    const pausesMs = sent.slice(1).map(({ atMs }, index) => atMs - sent[index]!.atMs);
+    assert.ok(pausesMs.at(-1)! > 2 * pausesMs[0]!, pausesMs.join());
+  });
+}
