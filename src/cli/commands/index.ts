@@ -1,0 +1,46 @@
+import { Command } from 'commander';
+import { version } from '../version.ts';
+import { registerConfig } from './config.ts';
+import { registerDemo } from './demo.ts';
+import { registerDoctor } from './doctor.ts';
+import { registerGaps } from './gaps.ts';
+import { registerHarbour } from './harbour.ts';
+import { registerRecord } from './record.ts';
+import { registerReplay } from './replay.ts';
+import { registerServe } from './serve.ts';
+import { registerSql } from './sql.ts';
+import { registerUp } from './up.ts';
+
+/** `tidemark` with all its commands; nothing has run yet. */
+export function createProgram(): Command {
+  const program = new Command('tidemark')
+    .description('Records crypto market data, proves that nothing is missing, and serves it.')
+    .version(version)
+    .option('--config <file>', 'settings file (default: tidemark.yaml, if there is one)')
+    .option('--data-dir <folder>', 'data folder, instead of the setting dataDir')
+    .option('--json', 'stdout is one JSON envelope and nothing else')
+    .option('-v, --verbose', 'stack traces with errors')
+    .showSuggestionAfterError(true)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  tidemark demo\n  tidemark up\n  tidemark sql "SELECT symbol, count(*) FROM trades GROUP BY 1"\n  tidemark help replay',
+    )
+    .showHelpAfterError('(run with --help for usage)')
+    .exitOverride();
+  for (const register of [
+    registerUp,
+    registerRecord,
+    registerServe,
+    registerDemo,
+    registerSql,
+    registerHarbour,
+    registerGaps,
+    registerReplay,
+    registerDoctor,
+    registerConfig,
+  ]) {
+    register(program);
+  }
+  for (const command of program.commands) command.exitOverride();
+  return program;
+}
