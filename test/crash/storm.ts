@@ -93,8 +93,14 @@ export class Storm {
     return ledger === undefined || ledger.length < stormSymbols.length ? undefined : ledger;
   }
 
-  async killOne(waitMsMax: number): Promise<void> {
+  get pids(): { readonly recorder: number | undefined; readonly engine: number | undefined } {
+    return { recorder: this.#recorder.child.pid, engine: this.#engine.child.pid };
+  }
+
+  /** Kills one or both after a while; `before` sees them alive. */
+  async killOne(waitMsMax: number, before: () => void = () => {}): Promise<void> {
     await sleep(this.#random.fraction() * waitMsMax);
+    before();
     const draw = this.#random.fraction();
     const victims = draw < 0.2 ? 'both' : draw < 0.6 ? 'recorder' : 'engine';
     this.kills[victims]++;
