@@ -33,7 +33,7 @@ async function open(
   const complaints: string[] = [];
   const foreign: string[] = [];
   page.on('console', (message) => {
-    if (message.type() === 'error' && options.expectLoss !== true) complaints.push(message.text());
+    if (/^(error|warning)$/.test(message.type()) && options.expectLoss !== true) complaints.push(message.text());
   });
   page.on('pageerror', (error) => complaints.push(error.message));
   page.on('request', (request) => {
@@ -78,6 +78,19 @@ async function rangeOf(page: Page): Promise<{ from: number; to: number; bars: nu
   return { from, to: to < from ? to + 86_400_000 : to, bars: Number(match[3]) };
 }
 
+/** The range line once it says no more of a move: it follows the view a few frames later. */
+async function settledRange(page: Page): Promise<Awaited<ReturnType<typeof rangeOf>>> {
+  let before = await rangeOf(page);
+  await until('a range that stays', patienceMs, async () => {
+    await page.waitForTimeout(400);
+    const now = await rangeOf(page);
+    const isSame = now.from === before.from && now.to === before.to;
+    before = now;
+    return isSame;
+  });
+  return before;
+}
+
 async function dragPlot(page: Page, byPx: number): Promise<void> {
   const box = (await page.getByTestId('plot').boundingBox())!;
   const y = box.y + box.height * 0.4;
@@ -92,8 +105,10 @@ async function dragPlot(page: Page, byPx: number): Promise<void> {
 async function gapInView(page: Page): Promise<void> {
   for (let pull = 0; pull < 30; pull++) {
     if ((await page.locator('.gap-label').count()) > 0) return;
+    const before = await text(page, 'range-text');
     await dragPlot(page, 700);
-    await page.waitForTimeout(150);
+    // Labels are drawn together with the range line, which is a few frames late.
+    await until('another range', patienceMs, async () => (await text(page, 'range-text')) !== before);
   }
   assert.fail('no gap came into view within thirty screens');
 }
@@ -156,7 +171,7 @@ test('live updates leave zoom and place alone, and following goes on when asked'
   await until('the view away from the newest bar', patienceMs, async () =>
     /Jump to live/.test(await text(page, 'follow')),
   );
-  const kept = await rangeOf(page);
+  const kept = await settledRange(page);
   const price = await text(page, 'last-price');
   for (let turn = 0; turn < 3; turn++) {
     const seen = await text(page, 'last-price');
@@ -183,6 +198,7 @@ test('scrolling back loads older pages and moves no bar that is in view', async 
     far = await rangeOf(page);
   }
   await until('an older page', patienceMs, () => pages > 0);
+  far = await settledRange(page);
   assert.ok(far.to < first.from);
   await page.waitForTimeout(400);
   assert.deepEqual(await rangeOf(page), far);
@@ -254,33 +270,34 @@ test('the tape stands still while it is looked at and counts what is new', async
 });
 
 for (const scheme of ['dark', 'light'] as const) {
-  test(`no serious finding of the accessibility checker on the ${scheme} page, its menus and its narrow form`, async () => {
+  test(`the accessibility checker finds nothing on the ${scheme} page and its menus`, async () => {
     const { page } = await open(chartPath, { scheme });
-    const serious = async (where: string): Promise<void> => {
-      const { violations } = await new AxeBuilder({ page }).analyze();
-      const found = violations
-        .filter((violation) => violation.impact === 'serious' || violation.impact === 'critical')
-        .map(
-          (violation) =>
-            `${where}: ${violation.id} ${violation.nodes
-              .map((node) => node.html)
-              .join(' | ')
-              .slice(0, 500)}`,
-        );
+    const nothing = async (where: string, part?: string): Promise<void> => {
+      const checker = new AxeBuilder({ page });
+      const { violations } = await (part === undefined ? checker : checker.include(part)).analyze();
+      const found = violations.map(
+        (violation) =>
+          `${where}: ${violation.id} ${violation.nodes
+            .map((node) => node.html)
+            .join(' | ')
+            .slice(0, 500)}`,
+      );
       assert.deepEqual(found, []);
     };
-    await serious('chart');
+    await nothing('chart');
     await page.locator('[data-item="Held in view"]').click();
     await page.locator('.popover').waitFor();
-    await serious('popover');
+    await nothing('popover', '.popover');
     await page.keyboard.press('Escape');
     await page.keyboard.press('Control+k');
     await page.locator('.palette').waitFor();
-    await serious('palette');
+    await nothing('palette', '.palette');
     await page.keyboard.press('Escape');
-    await page.setViewportSize({ width: 390, height: 844 });
-    await serious('narrow');
-    await page.setViewportSize({ width: 1440, height: 900 });
+    // The narrow form has the same colours: one theme is enough.
+    if (scheme === 'dark') {
+      await page.setViewportSize({ width: 390, height: 844 });
+      await nothing('narrow');
+    }
     if (scheme === 'light') await picture(page, 'dashboard-light');
     await page.context().close();
   });
@@ -318,7 +335,7 @@ test('first load and chart route stay within their weight', () => {
 // The last test: it ends the program under test.
 test('a lost server is said in words within seconds, the chart stays, and it comes back by itself', async () => {
   const { page } = await open(chartPath, { expectLoss: true });
-  const bars = (await rangeOf(page)).bars;
+  const { bars } = await settledRange(page);
   await market.kill();
   await until('RECONNECTING in the strip', patienceMs, async () =>
     /RECONNECTING/.test(await page.locator('.strip').innerText()),

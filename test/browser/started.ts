@@ -3,6 +3,8 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { WebSocket } from 'ws';
+import { channelKey, livePath, type ServerMessage } from '../../src/protocol/live.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -74,8 +76,15 @@ export function startMarket(): Promise<Started> {
 export interface StartedDemo extends Started {
   /** Kills the recorder alone; the demo starts it again, and what was missed is a gap until it is repaired. */
   readonly killRecorder: () => void;
+  /** Kills the engine alone; the demo starts it again. */
+  readonly killEngine: () => void;
   /** Stops the engine in its tracks, so that what is on the screen stays there, and lets it go on. */
   readonly holdEngine: (held: boolean) => void;
+  /**
+   * Holds the engine in the instant in which it says that trades are missing: a gap is repaired within some hundred ms,
+   * which is no time to look at it. Answers whether it came to that; the engine is held until it is told to go on.
+   */
+  readonly holdAtGap: (instrument: string, patienceMs: number) => Promise<boolean>;
   readonly clean: () => void;
 }
 
@@ -88,16 +97,44 @@ export async function startDemo(): Promise<StartedDemo> {
     const line = lines.find((text) => text.includes(folder) && command.test(text.trim()));
     return line === undefined ? undefined : Number.parseInt(line.trim(), 10);
   };
-  const enginePid = pidOf(/ serve( |$)/);
+  const enginePid = (): number | undefined => pidOf(/ serve( |$)/);
+  const holdEngine = (held: boolean): void => {
+    const pid = enginePid();
+    if (pid !== undefined) process.kill(pid, held ? 'SIGSTOP' : 'SIGCONT');
+  };
   return {
     ...started,
     killRecorder: () => {
       const pid = pidOf(/ record$/);
       if (pid !== undefined) process.kill(pid, 'SIGKILL');
     },
-    holdEngine: (held) => {
-      if (enginePid !== undefined) process.kill(enginePid, held ? 'SIGSTOP' : 'SIGCONT');
+    killEngine: () => {
+      const pid = enginePid();
+      if (pid !== undefined) process.kill(pid, 'SIGKILL');
     },
+    holdEngine,
+    holdAtGap: (instrument, patienceMs) =>
+      new Promise((resolve) => {
+        const pid = enginePid();
+        const socket = new WebSocket(`${started.url.replace('http', 'ws')}${livePath}`);
+        const end = (isHeld: boolean): void => {
+          clearTimeout(timer);
+          socket.terminate();
+          resolve(isHeld);
+        };
+        const timer = setTimeout(() => end(false), patienceMs);
+        socket.on('error', () => end(false));
+        socket.on('open', () =>
+          socket.send(JSON.stringify({ op: 'subscribe', id: 1, channels: [channelKey({ kind: 'gaps', instrument })] })),
+        );
+        socket.on('message', (data) => {
+          const message = JSON.parse(String(data)) as ServerMessage;
+          if (pid === undefined || message.type !== 'data' || message.payload.kind !== 'gaps') return;
+          if (!message.payload.gaps.some((gap) => gap.stream === 'trade' && gap.state === 'open')) return;
+          process.kill(pid, 'SIGSTOP');
+          end(true);
+        });
+      }),
     clean: () => rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }),
   };
 }

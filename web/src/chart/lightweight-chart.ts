@@ -40,6 +40,7 @@ export class LightweightChart implements ChartAdapter {
   readonly #scene: Scene;
   #interval: Instruments['interval'] = '1m';
   #baseAsset = '';
+  #coming: Viewport | undefined;
 
   constructor(container: HTMLElement) {
     const palette = readPalette();
@@ -128,7 +129,7 @@ export class LightweightChart implements ChartAdapter {
     this.#volume.setData(points);
     if (before === undefined || !hadBars) return;
     // The library holds on to the right edge, which moves when bars are dropped there; what was visible has to stay.
-    const after = this.viewport();
+    const after = this.#coming === undefined ? this.#shown() : undefined;
     const wanted = { from: before.from + prepended, to: before.to + prepended };
     if (after === undefined || Math.abs(after.from - wanted.from) > 0.001 || Math.abs(after.to - wanted.to) > 0.001)
       this.setViewport(wanted);
@@ -141,7 +142,11 @@ export class LightweightChart implements ChartAdapter {
       const points = slots.map(pointOf);
       this.#candles.setData(points);
       this.#volume.setData(points);
-      if (range !== undefined && change.appendedFrom >= slots.length) this.setViewport(range);
+      if (range === undefined) return;
+      // As with single bars: a view that shows the newest one goes on showing it, any other stays.
+      const appended = Math.max(0, slots.length - change.appendedFrom);
+      const by = range.to >= slots.length - appended - 1 ? appended : 0;
+      this.setViewport({ from: range.from + by, to: range.to + by });
     } else {
       for (const at of change.changed) {
         const point = pointOf(slots[at]!);
@@ -160,10 +165,19 @@ export class LightweightChart implements ChartAdapter {
   }
 
   setViewport(viewport: Viewport): void {
+    this.#coming = viewport;
+    requestAnimationFrame(() => {
+      if (this.#coming === viewport) this.#coming = undefined;
+    });
     this.#chart.timeScale().setVisibleLogicalRange({ from: viewport.from as Logical, to: viewport.to as Logical });
   }
 
+  /** Where the view is, or will be with the next frame: the library only then moves it, and two quick keys are two steps. */
   viewport(): Viewport | undefined {
+    return this.#coming ?? this.#shown();
+  }
+
+  #shown(): Viewport | undefined {
     const range = this.#chart.timeScale().getVisibleLogicalRange();
     return range === null ? undefined : { from: range.from, to: range.to };
   }
@@ -211,8 +225,10 @@ export class LightweightChart implements ChartAdapter {
   zoom(factor: number): void {
     const range = this.viewport();
     if (range === undefined) return;
-    const width = Math.max(6, (range.to - range.from) * factor);
-    this.setViewport({ from: range.to - width, to: range.to });
+    // The newest bar keeps its place in the picture, and so does the room beside it.
+    const anchor = Math.min(range.to, this.#scene.slots.length - 1);
+    const by = Math.max(factor, 6 / (range.to - range.from));
+    this.setViewport({ from: anchor - (anchor - range.from) * by, to: anchor + (range.to - anchor) * by });
   }
 
   followLive(): void {

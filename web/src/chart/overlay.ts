@@ -80,8 +80,9 @@ export class OverlayPrimitive implements ISeriesPrimitive<UTCTimestamp> {
       view('bottom', (context, width, height) => {
         this.#paintWatermark(context, width, height);
         this.#paintBands(context, width, height);
-        this.#paintTidemark(context, height);
       }),
+      // Above the grid, which would cut it in pieces.
+      view('normal', (context, _, height) => this.#paintTidemark(context, height)),
       view('top', (context, width) => {
         if (role === 'volume') this.#paintWaterline(context, width);
         if (role === 'price') this.#paintLastPriceLine(context, width);
