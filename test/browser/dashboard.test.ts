@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import AxeBuilder from '@axe-core/playwright';
 import { type Browser, chromium, type Page } from 'playwright-core';
-import { builtDashboard, chromiumPath, docsImages, type Started, startMarket, until } from './started.ts';
+import { builtDashboard, chromiumPath, type Started, startMarket, until } from './started.ts';
 
-const wantsPictures = process.env['TIDEMARK_SCREENSHOTS'] === '1';
 const patienceMs = 20_000;
 
 let market: Started;
@@ -22,11 +20,11 @@ interface Watched {
 /** A page whose console errors, policy violations and requests to other hosts are kept. */
 async function open(
   path: string,
-  options: { width?: number; height?: number; scheme?: 'dark' | 'light'; expectLoss?: boolean } = {},
+  options: { width?: number; height?: number; expectLoss?: boolean } = {},
 ): Promise<Watched> {
   const context = await browser.newContext({
     viewport: { width: options.width ?? 1440, height: options.height ?? 900 },
-    colorScheme: options.scheme ?? 'dark',
+    colorScheme: 'dark',
     reducedMotion: 'reduce',
   });
   const page = await context.newPage();
@@ -113,12 +111,6 @@ async function gapInView(page: Page): Promise<void> {
   assert.fail('no gap came into view within thirty screens');
 }
 
-async function picture(page: Page, name: string): Promise<void> {
-  if (!wantsPictures) return;
-  mkdirSync(docsImages, { recursive: true });
-  await page.screenshot({ path: join(docsImages, `${name}.png`) });
-}
-
 before(async () => {
   const executablePath = chromiumPath();
   assert.ok(executablePath !== undefined, 'Chromium is on the PATH, or TIDEMARK_CHROMIUM names it');
@@ -150,7 +142,6 @@ test('the page opens on a recorded symbol, paints candles, and its legend and pr
   assert.deepEqual(await page.evaluate(() => (window as unknown as { violations: string[] }).violations), []);
   assert.deepEqual(complaints, []);
   assert.deepEqual(foreign, []);
-  await picture(page, 'dashboard-dark');
   await page.context().close();
 });
 
@@ -214,7 +205,6 @@ test('a gap is drawn as a band with its time, length and reason', async () => {
   assert.match(label, /disconnect|process-stop|server-drop|rate-limited|unknown/);
   const held = page.locator('[data-item="Held in view"]');
   await until('no word of complete', patienceMs, async () => !/complete/.test(await held.innerText()));
-  await picture(page, 'dashboard-gap');
   await page.context().close();
 });
 
@@ -269,50 +259,14 @@ test('the tape stands still while it is looked at and counts what is new', async
   await page.context().close();
 });
 
-for (const scheme of ['dark', 'light'] as const) {
-  test(`the accessibility checker finds nothing on the ${scheme} page and its menus`, async () => {
-    const { page } = await open(chartPath, { scheme });
-    const nothing = async (where: string, part?: string): Promise<void> => {
-      const checker = new AxeBuilder({ page });
-      const { violations } = await (part === undefined ? checker : checker.include(part)).analyze();
-      const found = violations.map(
-        (violation) =>
-          `${where}: ${violation.id} ${violation.nodes
-            .map((node) => node.html)
-            .join(' | ')
-            .slice(0, 500)}`,
-      );
-      assert.deepEqual(found, []);
-    };
-    await nothing('chart');
-    await page.locator('[data-item="Held in view"]').click();
-    await page.locator('.popover').waitFor();
-    await nothing('popover', '.popover');
-    await page.keyboard.press('Escape');
-    await page.keyboard.press('Control+k');
-    await page.locator('.palette').waitFor();
-    await nothing('palette', '.palette');
-    await page.keyboard.press('Escape');
-    // The narrow form has the same colours: one theme is enough.
-    if (scheme === 'dark') {
-      await page.setViewportSize({ width: 390, height: 844 });
-      await nothing('narrow');
-    }
-    if (scheme === 'light') await picture(page, 'dashboard-light');
-    await page.context().close();
-  });
-}
-
 test('at 390 px nothing is wider than the screen, and strip, book and tape are in reach', async () => {
   const { page } = await open(chartPath, { width: 390, height: 844 });
   assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 390);
   await until('both words in the strip', patienceMs, async () =>
     /SIMULATED[\s\S]*(LIVE|QUIET)/.test(await page.locator('.strip').innerText()),
   );
-  await picture(page, 'dashboard-phone');
   await page.getByRole('button', { name: 'Book' }).click();
   assert.ok(await page.locator('.book').isVisible());
-  await picture(page, 'dashboard-phone-book');
   await page.getByRole('button', { name: 'Tape' }).click();
   assert.ok(await page.locator('.tape').isVisible());
   assert.ok(await page.locator('.strip').isVisible());
@@ -344,7 +298,6 @@ test('a lost server is said in words within seconds, the chart stays, and it com
   assert.match(await page.locator('.banner').innerText(), /Server not reached for \d+ s/);
   assert.equal(await page.evaluate(() => document.documentElement.dataset['conn']), 'cold');
   assert.equal((await rangeOf(page)).bars, bars);
-  await picture(page, 'dashboard-disconnected');
   await market.restart();
   await page.getByRole('button', { name: 'Retry now' }).click();
   await until('no banner', patienceMs, async () => (await page.locator('.banner').count()) === 0);

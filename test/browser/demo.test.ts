@@ -128,6 +128,8 @@ test('a recorder that dies leaves a gap that is drawn while it is open, then rep
   // A picture of an empty chart says little.
   if (wantsPictures) await new Promise((resolve) => setTimeout(resolve, 60_000));
   const page = await open(`/chart/${bitcoin}?i=1s`);
+  await until('LIVE', patienceMs, async () => /LIVE/.test(await page.locator('.strip').innerText()));
+  await whole(page);
   await picture(page, 'demo-dark');
   const label = page.locator('.gap-label').first();
   const strip = (item: string) => page.locator(`[data-item="${item}"]`);
@@ -168,8 +170,9 @@ test('an engine that dies comes back on the page by itself, with no bar missing 
   const barsOf = async (): Promise<number> =>
     Number(/, (\d+) bars/.exec(await page.getByTestId('range-text').innerText())?.[1]);
   await until('bars to zoom into', patienceMs, async () => (await barsOf()) > 10);
-  for (let step = 0; step < 8; step++) await page.keyboard.press('+');
+  for (let step = 0; step < 20; step++) await page.keyboard.press('+');
   await until('few bars', patienceMs, async () => (await barsOf()) < 10);
+  await page.waitForTimeout(500);
   const bars = await barsOf();
   demo.killEngine();
   await until('RECONNECTING', patienceMs, async () => /RECONNECTING/.test(await page.locator('.strip').innerText()));
