@@ -18,8 +18,8 @@ import type { FileOrder } from './file-order.ts';
 
 /** Rows in a vector of DuckDB. */
 const chunkRows = 2048;
-/** Chunks handed over in one go, some milliseconds of work: appending is synchronous, and sockets wait for it. */
-const chunksAtOnce = 12;
+/** Chunks handed over in one go, about 20 ms of work: appending is synchronous, and sockets wait for it. */
+const chunksAtOnce = 48;
 const slotsAtOnce = 200;
 
 function stagedType(type: ColumnType): DuckDBType {
