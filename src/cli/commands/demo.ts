@@ -1,7 +1,8 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { stringify as toYaml } from 'yaml';
+import { startFolderAnew } from '../demo-folder.ts';
 import { layoutOf } from '../layout.ts';
 import { openLog } from '../log.ts';
 import { print } from '../output.ts';
@@ -10,6 +11,9 @@ import { Supervisor } from '../supervisor.ts';
 import type { HarbourReady } from './harbour.ts';
 import { integerArgument, portArgument } from './serve.ts';
 import { untilEnded } from './up.ts';
+
+/** A demo that was stopped a moment ago may need so long to commit what it holds. */
+const endingDemoMs = 10_000;
 
 export function registerDemo(program: Command): void {
   program
@@ -23,9 +27,8 @@ export function registerDemo(program: Command): void {
       const log = openLog(process.env['TIDEMARK_LOG_LEVEL'] ?? 'warn', 'demo');
       // A market starts anew with each demo, with ids that clash with an older one's: its folder starts anew too.
       const dataDir = path.join(config.dataDir, 'demo');
-      rmSync(path.resolve(dataDir), { recursive: true, force: true });
       const layout = layoutOf(dataDir, process.cwd());
-      mkdirSync(layout.dataDir, { recursive: true });
+      await startFolderAnew(layout, endingDemoMs);
       const supervisor = new Supervisor(log);
       const ready = new Promise<HarbourReady>((resolve) => {
         supervisor.start({
