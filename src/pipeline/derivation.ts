@@ -134,7 +134,8 @@ export class Derivation {
   /** What a segment says was in force when it began, for a reader that did not see what came before. */
   inForce({ writer, sessions, plan, createdAtUs }: SegmentHead): void {
     if (plan !== undefined) this.#plan(writer, plan);
-    this.sessions.inForce(writer, sessions, createdAtUs);
+    const lost = this.sessions.inForce(writer, sessions, createdAtUs);
+    for (const planSession of lost) this.#disconnected(writer, planSession, 'unknown');
   }
 
   #record(writer: string, record: RecordView): void {

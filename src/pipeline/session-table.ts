@@ -110,27 +110,33 @@ export class SessionTable {
     return [...new Set(open.map((session) => session.planSession))];
   }
 
-  /** What a segment's head says: the sessions of this journal that live, and none but these. */
-  inForce(writer: string, records: readonly SessionRecord[], atUs: number): void {
-    this.#last = undefined;
+  /**
+   * What a segment's head says: the sessions of this journal that live, and none but these. The plan sessions that lost
+   * their last open one.
+   */
+  inForce(writer: string, records: readonly SessionRecord[], atUs: number): string[] {
     const alive = new Set(records.map((record) => `${writer}/${record.session}`));
-    for (const [key, session] of this.#sessions) {
-      if (session.writer === writer && !alive.has(key)) this.#sessions.delete(key);
-    }
+    const lost = this.#forget(writer, alive);
     const known = new Set(this.#sessions.keys());
     for (const record of records) if (!known.has(`${writer}/${record.session}`)) this.apply(writer, record, atUs);
+    return lost.filter((planSession) => !this.isOpen(planSession));
   }
 
   /** A writer began anew: none of its older sessions lives. The plan sessions that lost their last open one. */
   writerStarted(writer: string): string[] {
+    return this.#forget(writer, new Set()).filter((planSession) => !this.isOpen(planSession));
+  }
+
+  /** Forgets the writer's sessions but these; the plan sessions that had an open one among the forgotten. */
+  #forget(writer: string, kept: ReadonlySet<string>): string[] {
     this.#last = undefined;
     const lost = new Set<string>();
     for (const [key, session] of this.#sessions) {
-      if (session.writer !== writer) continue;
+      if (session.writer !== writer || kept.has(key)) continue;
       this.#sessions.delete(key);
       if (session.state === 'open') lost.add(session.planSession);
     }
-    return [...lost].filter((planSession) => !this.isOpen(planSession));
+    return [...lost];
   }
 
   toJSON(): unknown {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, afterEach, before, test } from 'node:test';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { chromiumPath, docsImages, type StartedDemo, startDemo, until } from './started.ts';
 
@@ -75,6 +75,9 @@ before(async () => {
   assert.ok(executablePath !== undefined, 'Chromium is on the PATH, or TIDEMARK_CHROMIUM names it');
   [demo, browser] = await Promise.all([startDemo(), chromium.launch({ executablePath })]);
 });
+
+// A test that failed while it held the engine must not take the others with it.
+afterEach(() => demo?.holdEngine(false));
 
 after(async () => {
   await browser?.close();
