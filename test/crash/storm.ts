@@ -14,6 +14,8 @@ export const stormSymbols: readonly MatchedSymbolOptions[] = ['BTCUSDT', 'SOLUSD
 }));
 export const stormStreams = ['trade', 'agg-trade', 'depth', 'book-ticker', 'ticker', 'kline'];
 
+const heldMs = 250;
+
 /** A harbour in this process; recorder and engine as processes of their own, each started again as soon as it is killed. */
 export class Storm {
   readonly folder = new TemporaryFolder('storm');
@@ -104,7 +106,14 @@ export class Storm {
     const draw = this.#random.fraction();
     const victims = draw < 0.2 ? 'both' : draw < 0.6 ? 'recorder' : 'engine';
     this.kills[victims]++;
-    if (victims !== 'engine') this.#recorder.child.kill('SIGKILL');
+    if (victims !== 'engine') {
+      // Held for a moment first, it surely dies with frames that were sent and that it never read.
+      if (this.#random.fraction() < 0.5) {
+        this.#recorder.child.kill('SIGSTOP');
+        await sleep(heldMs);
+      }
+      this.#recorder.child.kill('SIGKILL');
+    }
     if (victims !== 'recorder') this.#engine.child.kill('SIGKILL');
     if (victims !== 'engine') {
       await this.#recorder.ended;
