@@ -149,11 +149,13 @@ test('a recorder that dies leaves a gap that is drawn while it is open, then rep
     if (!isDrawn) demo.holdEngine(false);
   }
   assert.ok(isDrawn, 'the label of a gap');
-  assert.match(await label.innerText(), /gap \d\d:\d\d:\d\d[\s\S]*\d+ ids?[\s\S]*process-stop/);
+  const said = await label.innerText();
   await until('no word of complete', patienceMs, async () => !/complete/.test(await strip('Held in view').innerText()));
   await until('a gap in the strip', patienceMs, async () => /^[1-9]/.test(await strip('Gaps').innerText()));
   await picture(page, 'demo-gap');
   demo.holdEngine(false);
+  const gaps = await (await fetch(`${demo.url}/api/v1/gaps?instrument=${bitcoin}`)).text();
+  assert.match(said, /gap \d\d:\d\d:\d\d[\s\S]*\d+ ids?[\s\S]*process-stop/, `${said}\n${gaps}`);
 
   await until('no gap label', patienceMs, async () => (await label.count()) === 0);
   await strip('Gaps').click();

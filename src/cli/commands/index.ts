@@ -5,6 +5,7 @@ import { registerDemo } from './demo.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerGaps } from './gaps.ts';
 import { registerHarbour } from './harbour.ts';
+import { registerRebuild } from './rebuild.ts';
 import { registerRecord } from './record.ts';
 import { registerReplay } from './replay.ts';
 import { registerServe } from './serve.ts';
@@ -36,6 +37,7 @@ export function createProgram(): Command {
     registerHarbour,
     registerGaps,
     registerReplay,
+    registerRebuild,
     registerDoctor,
     registerConfig,
   ]) {

@@ -1,0 +1,134 @@
+import { existsSync, renameSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { TidemarkError } from '../domain/error.ts';
+import { secondUs } from '../domain/interval.ts';
+import { tables } from '../domain/tables/index.ts';
+import type { JournalLock } from '../journal/host.ts';
+import { nodeJournalHost } from '../journal/node-host.ts';
+import { openJournalReader } from '../journal/reader.ts';
+import { rebuild } from '../pipeline/rebuild.ts';
+import type { Lake } from '../ports/lake.ts';
+import type { World } from '../ports/world.ts';
+import type { Config } from './config.ts';
+import type { Layout } from './layout.ts';
+import { layoutOf } from './layout.ts';
+import { version } from './version.ts';
+import { openSource, openStores } from './wire.ts';
+
+/** What one table holds of one instrument's day, before and after. */
+export interface RebuiltDay {
+  readonly table: string;
+  readonly symbol: string;
+  readonly date: string;
+  readonly rowsBefore: number;
+  readonly rows: number;
+  readonly isEqual: boolean;
+}
+
+export interface Rebuilt {
+  /** Undefined when there was no lake, or when it could not be compared because the recorder goes on. */
+  readonly days: readonly RebuiltDay[] | undefined;
+  readonly frames: number;
+  readonly isReplaced: boolean;
+}
+
+const tableNames = tables.map((table) => table.name);
+
+/**
+ * Derives everything from the journals once more, into a lake beside the committed one, and compares the two by content.
+ * With `replaces` the new one takes the old one's place. Nothing derived is used, so what an older program or a damaged disk
+ * did to it is gone.
+ */
+export async function rebuildLake(
+  config: Config,
+  layout: Layout,
+  world: World,
+  options: { readonly replaces: boolean },
+): Promise<Rebuilt> {
+  if (!existsSync(layout.recorderJournal)) {
+    throw new TidemarkError('not-found', {
+      doing: 'rebuild from',
+      what: layout.recorderJournal,
+      why: 'nothing was recorded there',
+      now: 'name the folder with --data-dir',
+    });
+  }
+  const engineLock = existsSync(layout.engineJournal) ? lock(layout.engineJournal) : undefined;
+  const recorderLock = lockUnlessHeld(layout.recorderJournal);
+  const beside = layoutOf(path.join(layout.dataDir, 'rebuilt'), layout.dataDir);
+  try {
+    rmSync(beside.dataDir, { recursive: true, force: true });
+    const stores = await openStores(beside);
+    let frames: number;
+    let days: RebuiltDay[] | undefined;
+    try {
+      frames = await derive(config, layout, world, stores.lake);
+      if (recorderLock !== undefined && existsSync(layout.catalog)) {
+        days = await compare(config, layout, world, stores.lake);
+      }
+    } finally {
+      await stores.close();
+    }
+    if (options.replaces) {
+      // Without a catalog an engine derives everything anew, so that a crash in between costs time and no row.
+      for (const end of ['', '-wal', '-shm']) rmSync(`${layout.catalog}${end}`, { force: true });
+      rmSync(layout.lake, { recursive: true, force: true });
+      renameSync(beside.lake, layout.lake);
+      for (const end of ['-wal', '-shm', '']) {
+        if (existsSync(`${beside.catalog}${end}`)) renameSync(`${beside.catalog}${end}`, `${layout.catalog}${end}`);
+      }
+    }
+    return { days, frames, isReplaced: options.replaces };
+  } finally {
+    rmSync(beside.dataDir, { recursive: true, force: true });
+    recorderLock?.release();
+    engineLock?.release();
+  }
+}
+
+/** To the journals' synced end; the frames that the lake then comes from. */
+async function derive(config: Config, layout: Layout, world: World, lake: Lake): Promise<number> {
+  const readers = [await openJournalReader(world, { folder: layout.recorderJournal, writer: 'recorder' })];
+  if (existsSync(layout.engineJournal)) {
+    readers.push(await openJournalReader(world, { folder: layout.engineJournal, writer: 'engine' }));
+  }
+  try {
+    const commit = { periodUs: config.lake.commitSeconds * secondUs, maxRows: config.lake.maxPendingRows };
+    const derivation = await rebuild({ source: openSource(), lake, readers, commit, timers: world.timers });
+    return derivation.frameCount;
+  } finally {
+    for (const reader of readers) await reader.close();
+  }
+}
+
+async function compare(config: Config, layout: Layout, world: World, rebuilt: Lake): Promise<RebuiltDay[]> {
+  const stores = await openStores(layout);
+  try {
+    // An engine that was killed left the lake behind its journals: what it would do first is done first.
+    await derive(config, layout, world, stores.lake);
+    const key = (one: { table: string; symbol: string; date: string }) => `${one.table} ${one.symbol} ${one.date}`;
+    const before = new Map((await stores.lake.contentHashes(tableNames)).map((one) => [key(one), one]));
+    const after = new Map((await rebuilt.contentHashes(tableNames)).map((one) => [key(one), one]));
+    return [...new Set([...before.keys(), ...after.keys()])].map((name) => {
+      const { table, symbol, date } = (before.get(name) ?? after.get(name))!;
+      const [old, now] = [before.get(name), after.get(name)];
+      const isEqual = old !== undefined && now !== undefined && old.sha256 === now.sha256;
+      return { table, symbol, date, rowsBefore: old?.rows ?? 0, rows: now?.rows ?? 0, isEqual };
+    });
+  } finally {
+    await stores.close();
+  }
+}
+
+function lock(folder: string): JournalLock {
+  return nodeJournalHost.lock(folder, { writer: 'rebuild', version });
+}
+
+function lockUnlessHeld(folder: string): JournalLock | undefined {
+  try {
+    return lock(folder);
+  } catch (error) {
+    if (error instanceof TidemarkError && error.code === 'journal-locked') return undefined;
+    throw error;
+  }
+}
