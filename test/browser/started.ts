@@ -16,13 +16,22 @@ export interface Started {
   readonly restart: () => Promise<void>;
 }
 
+/**
+ * Below those that the system hands out by itself: a program that is started again needs its port once more, and until then
+ * any connection of another test could have taken it.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  if (address === null || typeof address === 'string') throw new Error('no port was given');
-  return address.port;
+  for (;;) {
+    const port = 12_000 + Math.floor(Math.random() * 18_000);
+    const server = createServer();
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => resolve(true));
+    });
+    if (!isFree) continue;
+    await new Promise<void>((resolve) => server.close(() => resolve()));
+    return port;
+  }
 }
 
 /** Waits for a condition; the message says what did not come. */
@@ -40,12 +49,18 @@ async function start(argumentsOf: (port: number) => string[], folder = root): Pr
   const url = `http://127.0.0.1:${port}`;
   let child: ChildProcess;
   let said = '';
+  let isKilled = false;
   const begin = async (): Promise<void> => {
     child = spawn(process.execPath, argumentsOf(port), { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
     for (const stream of [child.stdout, child.stderr])
       stream?.on('data', (chunk: Buffer) => {
         said = (said + chunk.toString()).slice(-4_000);
       });
+    const begun = child;
+    begun.on('exit', (code, signal) => {
+      if (!isKilled) process.stderr.write(`${argumentsOf(port).join(' ')} ended (${code ?? signal}): ${said}\n`);
+    });
+    isKilled = false;
     await until(`an answer of ${url}; it said: ${said}`, 60_000, async () => {
       if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}: ${said}`);
       try {
@@ -61,6 +76,7 @@ async function start(argumentsOf: (port: number) => string[], folder = root): Pr
     kill: async () => {
       if (child.exitCode !== null || child.signalCode !== null) return;
       const gone = new Promise((resolve) => child.once('exit', resolve));
+      isKilled = true;
       child.kill('SIGKILL');
       await gone;
     },
