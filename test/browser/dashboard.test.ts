@@ -298,8 +298,14 @@ test('a lost server is said in words within seconds, the chart stays, and it com
   assert.match(await page.locator('.banner').innerText(), /Server not reached for \d+ s/);
   assert.equal(await page.evaluate(() => document.documentElement.dataset['conn']), 'cold');
   assert.equal((await rangeOf(page)).bars, bars);
-  await market.restart();
+  const attempt = async (): Promise<number> =>
+    Number(/Attempt (\d+)/.exec(await page.locator('.banner').innerText())?.[1]);
+  // The pauses have grown by then, so that the next attempt is the button's.
+  await until('the fourth attempt', patienceMs, async () => (await attempt()) >= 4);
+  const before = await attempt();
   await page.getByRole('button', { name: 'Retry now' }).click();
+  await until('one attempt more', 2_000, async () => (await attempt()) > before);
+  await market.restart();
   await until('no banner', patienceMs, async () => (await page.locator('.banner').count()) === 0);
   await until('LIVE again', patienceMs, async () => /LIVE|QUIET/.test(await page.locator('.strip').innerText()));
   await page.context().close();
