@@ -18,7 +18,7 @@ import { type FileOrder, fileOrder } from './file-order.ts';
 import { describeParquet, identityList, parquetRelation, type WrittenFile, writeParquet } from './parquet-files.ts';
 import { readRows } from './read-rows.ts';
 import { rowsOf, SqlSession, sqlError } from './sql-session.ts';
-import { ownRows, stageBatch, stagedPartitions, stageInOrder, stageSlots } from './staging.ts';
+import { isBulk, ownRows, stageBatch, stagedPartitions, stageInOrder, stageSlots } from './staging.ts';
 import { Turns } from './turns.ts';
 
 export interface ParquetLakeOptions {
@@ -101,7 +101,7 @@ class ParquetLake implements Lake {
               if (order === undefined) await this.#writeBatch(connection, batch, files, written, removed);
               else await this.#writeInOrder(connection, batch, order, written);
             }
-          });
+          }, !isBulk(batches));
         }
         const checkpoint = await this.#putCheckpoint(commit.checkpoint);
         return await this.#publish(fence, written, removed, { positions: commit.positions, checkpoint });

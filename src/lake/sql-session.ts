@@ -11,9 +11,11 @@ export interface SqlSessionOptions {
 /** The lake's own DuckDB, in memory and without extensions from elsewhere. */
 export class SqlSession {
   readonly #instance: DuckDBInstance;
+  readonly #threads: number;
 
-  private constructor(instance: DuckDBInstance) {
+  private constructor(instance: DuckDBInstance, threads: number) {
     this.#instance = instance;
+    this.#threads = threads;
   }
 
   static async open(options: SqlSessionOptions): Promise<SqlSession> {
@@ -28,14 +30,16 @@ export class SqlSession {
         // It would keep every file that is read back after it was written, up to the memory limit; most are soon merged and gone.
         enable_external_file_cache: 'false',
       }),
+      options.threads,
     );
   }
 
-  /** Runs `work` on a connection of its own, whose temporary tables end with it. */
-  async use<T>(work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
+  /** Runs `work` on a connection of its own, whose temporary tables end with it; on one processor where it `isGentle`. */
+  async use<T>(work: (connection: DuckDBConnection) => Promise<T>, isGentle = false): Promise<T> {
     const connection = await this.#instance.connect();
     try {
       await connection.run("SET TimeZone = 'UTC'");
+      await connection.run(`SET threads = ${isGentle ? 1 : this.#threads}`);
       return await work(connection);
     } finally {
       connection.closeSync();

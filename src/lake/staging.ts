@@ -18,9 +18,17 @@ import type { FileOrder } from './file-order.ts';
 
 /** Rows in a vector of DuckDB. */
 const chunkRows = 2048;
-/** Chunks handed over in one go, about 20 ms of work: appending is synchronous, and sockets wait for it. */
-const chunksAtOnce = 48;
+/** Chunks handed over in one go, some milliseconds of work: appending is synchronous, and sockets wait for it. */
+const chunksAtOnce = 10;
+/** The same for so many rows as come only to who catches up: fewer pieces are less work. */
+const chunksAtOnceInBulk = 48;
+const bulkRows = 250_000;
 const slotsAtOnce = 200;
+
+/** Who commits so much at once catches up, and has nobody live to keep waiting. */
+export function isBulk(batches: readonly Batch[]): boolean {
+  return batches.reduce((sum, { length }) => sum + length, 0) >= bulkRows;
+}
 
 function stagedType(type: ColumnType): DuckDBType {
   switch (type) {
@@ -166,6 +174,7 @@ async function append(
   );
   const appender = await connection.createAppender(table, null, 'temp');
   const chunk = DuckDBDataChunk.create(types, chunkRows);
+  const pieceChunks = length < bulkRows ? chunksAtOnce : chunksAtOnceInBulk;
   for (let from = 0; from < length; from += chunkRows) {
     const rows = Math.min(chunkRows, length - from);
     chunk.reset();
@@ -174,7 +183,7 @@ async function append(
       fill(chunk, at, source, from, rows);
     });
     appender.appendDataChunk(chunk);
-    if ((from / chunkRows) % chunksAtOnce !== chunksAtOnce - 1) continue;
+    if ((from / chunkRows) % pieceChunks !== pieceChunks - 1) continue;
     appender.flushSync();
     await setImmediate();
   }
