@@ -1,18 +1,12 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { onSmallDisk } from '../../test/support/small-disk.ts';
 
 const script = fileURLToPath(new URL('./parquet-lake.test-full-disk.ts', import.meta.url));
-
-/** A small file system of our own, seen by one process only; not every system lets us have one. */
-function onSmallDisk(folder: string, command: readonly string[]) {
-  const mount = 'mount -t tmpfs -o size=4m tmpfs "$0" && exec "$@"';
-  return spawnSync('unshare', ['-rm', 'sh', '-c', mount, folder, ...command], { encoding: 'utf8' });
-}
 
 test('a full disk fails the commit by its name, changes nothing, and the lake goes on when there is room', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'tidemark-full-'));

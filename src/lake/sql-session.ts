@@ -34,7 +34,10 @@ export class SqlSession {
     );
   }
 
-  /** Runs `work` on a connection of its own, whose temporary tables end with it; on one processor where it `isGentle`. */
+  /**
+   * Runs `work` on a connection of its own, whose temporary tables end with it; on one processor where it `isGentle`. The
+   * instance has one number of threads, so what begins meanwhile can change it: that costs speed, never rows.
+   */
   async use<T>(work: (connection: DuckDBConnection) => Promise<T>, isGentle = false): Promise<T> {
     const connection = await this.#instance.connect();
     try {

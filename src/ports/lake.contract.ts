@@ -6,6 +6,7 @@ import type { Instrument } from '../domain/instrument.ts';
 import { dayUs } from '../domain/interval.ts';
 import { Slots } from '../domain/slots.ts';
 import { findings, gaps, trades } from '../domain/tables/index.ts';
+import { gapOf } from './gap-batch.contract.ts';
 import type { Lake, LakeCommit, LakeState } from './lake.ts';
 import { contract, type Exemptions, type Promises } from './promises.contract.ts';
 
@@ -47,21 +48,6 @@ function tradesOf(slots: Slots, ids: readonly number[], instrument = btc, atUs =
     columns.is_market[row] = 1;
     columns.origin[row] = 'frame';
   }
-  return batch as unknown as Batch;
-}
-
-/** One row, of which `state` is the latest word. */
-function gapOf(slots: Slots, fromId: number, state: string): Batch {
-  const batch = new Batch(gaps, 1);
-  const row = batch.add(slots.atLeast(btc, 2, 5).index);
-  const columns = batch.columns;
-  columns.stream[row] = 'trade';
-  columns.from_id[row] = columns.to_id[row] = fromId;
-  columns.opened_at[row] = columns.closed_at[row] = columns.decided_at[row] = startUs;
-  columns.state[row] = state;
-  columns.reason[row] = 'unknown';
-  columns.held_count[row] = columns.by_aggregate_count[row] = 0;
-  columns.tried[row] = '';
   return batch as unknown as Batch;
 }
 
@@ -109,7 +95,10 @@ const promises: Promises<LakeUnderTest> = {
   ) => {
     const slots = new Slots();
     await under.lake.open();
-    assert.equal(await under.lake.commit(commitAt(3, slots, tradesOf(slots, [0, 1, 2]), gapOf(slots, 9, 'open'))), 1);
+    assert.equal(
+      await under.lake.commit(commitAt(3, slots, tradesOf(slots, [0, 1, 2]), gapOf(slots, startUs, 9, 'open'))),
+      1,
+    );
     const again = await under.openReader();
     const state = await again.open();
     assert.deepEqual(state.positions, commitAt(3, slots).positions);
@@ -124,7 +113,7 @@ const promises: Promises<LakeUnderTest> = {
     let isWriting = true;
     const writing = (async () => {
       for (let count = 1; count <= 12; count++) {
-        const batches = [tradesOf(slots, [count]), gapOf(slots, count, 'open')];
+        const batches = [tradesOf(slots, [count]), gapOf(slots, startUs, count, 'open')];
         await under.lake.commit(commitAt(count, slots, ...batches));
         if (count % 4 === 0) await under.lake.compact();
       }
@@ -150,9 +139,9 @@ const promises: Promises<LakeUnderTest> = {
     const { lake } = under;
     const slots = new Slots();
     await lake.open();
-    await lake.commit(commitAt(2, slots, tradesOf(slots, [0, 1]), gapOf(slots, 9, 'open')));
+    await lake.commit(commitAt(2, slots, tradesOf(slots, [0, 1]), gapOf(slots, startUs, 9, 'open')));
     const before = await seen(lake);
-    const next = commitAt(4, slots, tradesOf(slots, [2, 3]), gapOf(slots, 9, 'repaired'));
+    const next = commitAt(4, slots, tradesOf(slots, [2, 3]), gapOf(slots, startUs, 9, 'repaired'));
     let failures = 0;
     for (let isDone = false; !isDone; ) {
       under.failWrite(failures);
@@ -232,9 +221,10 @@ const promises: Promises<LakeUnderTest> = {
   }) => {
     const slots = new Slots();
     await lake.open();
-    for (const id of [1, 2, 3]) await lake.commit(commitAt(id, slots, gapOf(slots, id, 'open'), tradesOf(slots, [id])));
-    await lake.commit(commitAt(4, slots, gapOf(slots, 2, 'repairing')));
-    await lake.commit(commitAt(5, slots, gapOf(slots, 2, 'repaired')));
+    for (const id of [1, 2, 3])
+      await lake.commit(commitAt(id, slots, gapOf(slots, startUs, id, 'open'), tradesOf(slots, [id])));
+    await lake.commit(commitAt(4, slots, gapOf(slots, startUs, 2, 'repairing')));
+    await lake.commit(commitAt(5, slots, gapOf(slots, startUs, 2, 'repaired')));
     assert.deepEqual((await rowsOf(lake, 'gaps')).sort(), ['1 open', '2 repaired', '3 open']);
     assert.deepEqual(await idsOf(lake), [1, 2, 3]);
     assert.equal((await lake.contentHashes(['gaps']))[0]?.rows, 3);
@@ -243,7 +233,7 @@ const promises: Promises<LakeUnderTest> = {
     const slots = new Slots();
     await lake.open();
     for (let count = 1; count <= 6; count++) {
-      const batches = [tradesOf(slots, [count], count % 2 === 0 ? btc : eth), gapOf(slots, count, 'open')];
+      const batches = [tradesOf(slots, [count], count % 2 === 0 ? btc : eth), gapOf(slots, startUs, count, 'open')];
       await lake.commit(commitAt(count, slots, ...batches));
     }
     await lake.commit(commitAt(7, slots, tradesOf(slots, [99], btc, startUs + 2 * dayUs)));
@@ -265,12 +255,12 @@ const promises: Promises<LakeUnderTest> = {
       const slots = new Slots();
       await lake.open();
       for (let count = 1; count <= 4; count++) {
-        await lake.commit(commitAt(count, slots, tradesOf(slots, [count]), gapOf(slots, 1, `open`)));
+        await lake.commit(commitAt(count, slots, tradesOf(slots, [count]), gapOf(slots, startUs, 1, 'open')));
       }
       const reader = await under.openReader();
       const pinned = Object.values((await reader.files(['trades', 'gaps'])).files).flat();
       await lake.commit(
-        commitAt(5, slots, tradesOf(slots, [9], btc, startUs + 2 * dayUs), gapOf(slots, 1, 'repaired')),
+        commitAt(5, slots, tradesOf(slots, [9], btc, startUs + 2 * dayUs), gapOf(slots, startUs, 1, 'repaired')),
       );
       const at = (await lake.files([])).catalogVersion - 1;
       const version = async () => (await lake.files([])).catalogVersion;
@@ -310,7 +300,9 @@ const promises: Promises<LakeUnderTest> = {
     const { lake } = under;
     await lake.open();
     const slots = new Slots();
-    await lake.commit(commitAt(1, slots, tradesOf(slots, range(0, 30)), tradesOf(slots, []), gapOf(slots, 1, 'open')));
+    await lake.commit(
+      commitAt(1, slots, tradesOf(slots, range(0, 30)), tradesOf(slots, []), gapOf(slots, startUs, 1, 'open')),
+    );
     const whole = await lake.contentHashes(['trades']);
     assert.equal(whole[0]?.rows, 30);
     const other = new Slots();

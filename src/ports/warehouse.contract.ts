@@ -3,6 +3,7 @@ import type { TestContext } from 'node:test';
 import { Batch } from '../domain/batch.ts';
 import { Slots } from '../domain/slots.ts';
 import { gaps, tables, trades } from '../domain/tables/index.ts';
+import { gapOf } from './gap-batch.contract.ts';
 import type { Lake } from './lake.ts';
 import { contract, type Exemptions, type Promises } from './promises.contract.ts';
 import type { QueryTables, Warehouse } from './warehouse.ts';
@@ -35,20 +36,6 @@ function tradesOf(slots: Slots, rows: readonly [number, number, number][], scale
     columns.is_market[row] = 1;
     columns.origin[row] = 'frame';
   }
-  return batch as unknown as Batch;
-}
-
-function gapOf(slots: Slots, fromId: number, state: string): Batch {
-  const batch = new Batch(gaps, 1);
-  const row = batch.add(slots.atLeast({ venue: 'binance', market: 'spot', symbol: 'BTCUSDT' }, 2, 5).index);
-  const columns = batch.columns;
-  columns.stream[row] = 'trade';
-  columns.from_id[row] = columns.to_id[row] = fromId;
-  columns.opened_at[row] = columns.closed_at[row] = columns.decided_at[row] = startUs;
-  columns.state[row] = state;
-  columns.reason[row] = 'unknown';
-  columns.held_count[row] = columns.by_aggregate_count[row] = 0;
-  columns.tried[row] = `it's "tried"`;
   return batch as unknown as Batch;
 }
 
@@ -108,9 +95,9 @@ const promises: Promises<WarehouseUnderTest> = {
   },
   'a query sees the version that it was given, whatever is committed and merged meanwhile': async (under) => {
     const slots = new Slots();
-    await commit(under.lake, slots, tradesOf(slots, [[1, 1, 1]]), gapOf(slots, 9, 'open'));
+    await commit(under.lake, slots, tradesOf(slots, [[1, 1, 1]]), gapOf(slots, startUs, 9, 'open', `it's "tried"`));
     const then = await tablesOf(under.lake);
-    await commit(under.lake, slots, tradesOf(slots, [[2, 1, 1]]), gapOf(slots, 9, 'repaired'));
+    await commit(under.lake, slots, tradesOf(slots, [[2, 1, 1]]), gapOf(slots, startUs, 9, 'repaired', `it's "tried"`));
     while (await under.lake.compact());
     const sql = "SELECT count(*) || ' ' || (SELECT state FROM gaps) FROM trades";
     const answer = await under.warehouse.query(sql, then, limits);
@@ -122,10 +109,10 @@ const promises: Promises<WarehouseUnderTest> = {
   ) => {
     const { lake, path } = under;
     const slots = new Slots();
-    await commit(lake, slots, tradesOf(slots, [[1, 1, 1]]), gapOf(slots, 8, 'open'));
-    await commit(lake, slots, gapOf(slots, 9, 'open'));
+    await commit(lake, slots, tradesOf(slots, [[1, 1, 1]]), gapOf(slots, startUs, 8, 'open', `it's "tried"`));
+    await commit(lake, slots, gapOf(slots, startUs, 9, 'open', `it's "tried"`));
     await lake.writeTail(tradesOf(slots, [[2, 1, 1]]), slots, path('trades.parquet'));
-    await lake.writeTail(gapOf(slots, 9, 'repaired'), slots, path('gaps.parquet'));
+    await lake.writeTail(gapOf(slots, startUs, 9, 'repaired', `it's "tried"`), slots, path('gaps.parquet'));
     const committed = await tablesOf(lake, { gaps: path('gaps.parquet') });
     const files = { ...committed.files, trades: [...committed.files['trades']!, path('trades.parquet')] };
     const both = { ...committed, files };
