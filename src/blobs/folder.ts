@@ -2,8 +2,9 @@ import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { copyFile, lstat, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { TidemarkError } from '../domain/error.ts';
-import type { BlobStore } from '../ports/blob-store.ts';
+import type { BlobEntry, BlobStore } from '../ports/blob-store.ts';
 
 /** Files being written; never listed. What a killed process left here goes when it is old enough to be nobody's. */
 const incomingFolder = '.incoming';
@@ -29,13 +30,7 @@ class FolderBlobs implements BlobStore {
     if (await this.#holdsSame(target, name, () => Promise.resolve(sha256(bytes)), bytes.byteLength)) return;
     const incoming = await this.#incoming();
     try {
-      const file = await open(incoming, 'wx');
-      try {
-        await file.writeFile(bytes);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
+      await writeSynced(incoming, bytes);
       await this.#publish(incoming, target);
     } catch (error) {
       await rm(incoming, { force: true }).catch(() => undefined);
@@ -66,6 +61,33 @@ class FolderBlobs implements BlobStore {
     }
   }
 
+  async replace(name: string, bytes: Uint8Array): Promise<void> {
+    const target = this.#path(name);
+    const incoming = await this.#incoming();
+    try {
+      await writeSynced(incoming, bytes);
+      await this.#publish(incoming, target);
+    } catch (error) {
+      await rm(incoming, { force: true }).catch(() => undefined);
+      throw writeError(name, error);
+    }
+  }
+
+  async *stream(name: string): AsyncIterable<Uint8Array> {
+    const file = createReadStream(this.#path(name), { highWaterMark: 1 << 20 });
+    try {
+      for await (const chunk of file) yield chunk as Buffer;
+    } catch (error) {
+      throw missingError(name, error);
+    }
+  }
+
+  location(name: string): string {
+    return pathToFileURL(this.#path(name)).href;
+  }
+
+  async close(): Promise<void> {}
+
   async get(name: string): Promise<Uint8Array> {
     try {
       return await readFile(this.#path(name));
@@ -82,7 +104,7 @@ class FolderBlobs implements BlobStore {
     return path;
   }
 
-  async *list(prefix: string): AsyncIterable<{ name: string; bytes: number }> {
+  async *list(prefix: string): AsyncIterable<BlobEntry> {
     // Walk from the deepest folder that the prefix names in full.
     const base = prefix.includes('/') ? prefix.slice(0, prefix.lastIndexOf('/')) : '';
     if (base !== '') this.#path(base);
@@ -93,7 +115,7 @@ class FolderBlobs implements BlobStore {
     await rm(this.#path(name), { force: true });
   }
 
-  async *#walk(relative: string): AsyncIterable<{ name: string; bytes: number }> {
+  async *#walk(relative: string): AsyncIterable<BlobEntry> {
     const folder = relative === '' ? this.#root : join(this.#root, ...relative.split('/'));
     const entries = await readdir(folder, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return [];
@@ -106,7 +128,7 @@ class FolderBlobs implements BlobStore {
       if (entry.isDirectory()) yield* this.#walk(name);
       else if (entry.isFile()) {
         const found = await lstat(join(folder, entry.name)).catch(() => undefined);
-        if (found !== undefined) yield { name, bytes: found.size };
+        if (found !== undefined) yield { name, bytes: found.size, storedAtUs: Math.round(found.mtimeMs * 1000) };
       }
     }
   }
@@ -165,6 +187,16 @@ class FolderBlobs implements BlobStore {
     await mkdir(folder, { recursive: true });
     for (let at = folder; at.startsWith(this.#root + sep); at = dirname(at)) await syncPath(dirname(at));
     this.#synced.add(folder);
+  }
+}
+
+async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {
+  const file = await open(path, 'wx');
+  try {
+    await file.writeFile(bytes);
+    await file.sync();
+  } finally {
+    await file.close();
   }
 }
 

@@ -2,10 +2,18 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { TidemarkError } from '../domain/error.ts';
-import type { Catalog, CatalogChange, CatalogState, DataFile } from '../ports/catalog.ts';
+import type {
+  Catalog,
+  CatalogChange,
+  CatalogState,
+  CatalogVersion,
+  ComputedDay,
+  DataFile,
+  RowsChange,
+} from '../ports/catalog.ts';
 import type { JournalPosition } from '../ports/journal.ts';
 
-const schemaVersion = 1;
+const schemaVersion = 2;
 
 const schema = `
 CREATE TABLE turn (one INTEGER PRIMARY KEY CHECK (one = 1), fence INTEGER NOT NULL) STRICT;
@@ -24,6 +32,21 @@ CREATE UNIQUE INDEX live_files ON files (name) WHERE removed_version IS NULL;
 CREATE INDEX removed_files ON files (removed_version) WHERE removed_version IS NOT NULL;
 `;
 
+/** Format 2: when versions were committed, which rows they changed, and what computed tables come from. */
+const secondSchema = `
+ALTER TABLE versions ADD COLUMN committed_at_us INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE rows_changed (
+  version INTEGER NOT NULL, table_name TEXT NOT NULL, market TEXT NOT NULL, symbol TEXT NOT NULL, date TEXT NOT NULL,
+  min_time_us INTEGER NOT NULL, max_time_us INTEGER NOT NULL,
+  PRIMARY KEY (version, table_name, market, symbol, date)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE computed_days (
+  table_name TEXT NOT NULL, market TEXT NOT NULL, symbol TEXT NOT NULL, date TEXT NOT NULL,
+  input_version INTEGER NOT NULL, code_hash TEXT NOT NULL,
+  PRIMARY KEY (table_name, market, symbol, date)
+) STRICT, WITHOUT ROWID;
+`;
+
 /** The catalog in one SQLite file. A commit is one transaction, synced before it returns. */
 export async function openSqliteCatalog(path: string): Promise<Catalog> {
   mkdirSync(dirname(path), { recursive: true });
@@ -37,14 +60,15 @@ export async function openSqliteCatalog(path: string): Promise<Catalog> {
   inTransaction(database, () => {
     const { user_version: found } = database.prepare('PRAGMA user_version').get() as { user_version: number };
     if (found === schemaVersion) return;
-    if (found !== 0) {
+    if (found > schemaVersion) {
       throw new TidemarkError('catalog-too-new', {
         doing: 'open the catalog',
         why: `its format is ${found}, this program knows ${schemaVersion}`,
         now: 'use the program that wrote it, or a newer one',
       });
     }
-    database.exec(schema);
+    if (found === 0) database.exec(schema);
+    database.exec(secondSchema);
     database.exec(`PRAGMA user_version = ${schemaVersion}`);
   });
   return new SqliteCatalog(database);
@@ -92,6 +116,7 @@ class SqliteCatalog implements Catalog {
           .all(row.version) as unknown as FileRow[];
         return {
           version: row.version,
+          committedAtUs: row.committed_at_us,
           positions: JSON.parse(row.positions) as JournalPosition[],
           checkpoint: row.checkpoint ?? undefined,
           files: files.map(dataFile),
@@ -146,8 +171,16 @@ class SqliteCatalog implements Catalog {
       const positions =
         change.positions === undefined ? last.positions : mergedPositions(last.positions, change.positions);
       this.#database
-        .prepare('INSERT INTO versions VALUES (?, ?, ?, ?)')
-        .run(version, fence, positions, change.checkpoint ?? last.checkpoint);
+        .prepare('INSERT INTO versions VALUES (?, ?, ?, ?, ?)')
+        .run(version, fence, positions, change.checkpoint ?? last.checkpoint, Date.now() * 1000);
+      const changed = this.#database.prepare('INSERT INTO rows_changed VALUES (?, ?, ?, ?, ?, ?, ?)');
+      for (const { table, market, symbol, date, minTimeUs, maxTimeUs } of change.rowsChanged ?? []) {
+        changed.run(version, table, market, symbol, date, minTimeUs, maxTimeUs);
+      }
+      const computed = this.#database.prepare('INSERT OR REPLACE INTO computed_days VALUES (?, ?, ?, ?, ?, ?)');
+      for (const { table, market, symbol, date, inputVersion, codeHash } of change.computed ?? []) {
+        computed.run(table, market, symbol, date, inputVersion, codeHash);
+      }
       return version;
     });
   }
@@ -179,7 +212,48 @@ class SqliteCatalog implements Catalog {
       if (this.#fence() !== fence) return;
       this.#database.prepare('DELETE FROM files WHERE removed_version <= ?').run(beforeVersion);
       this.#database.prepare('DELETE FROM versions WHERE version < ?').run(beforeVersion);
+      // Of versions that nobody can ask for by number, what they changed is kept as one row a symbol and day.
+      this.#database
+        .prepare(
+          `INSERT OR REPLACE INTO rows_changed
+           SELECT max(version), table_name, market, symbol, date, min(min_time_us), max(max_time_us)
+           FROM rows_changed WHERE version < ?1 GROUP BY table_name, market, symbol, date HAVING count(*) > 1`,
+        )
+        .run(beforeVersion);
+      this.#database
+        .prepare(
+          `DELETE FROM rows_changed AS old WHERE version < ?1 AND EXISTS (
+             SELECT 1 FROM rows_changed AS later WHERE later.version < ?1 AND later.version > old.version
+             AND later.table_name = old.table_name AND later.market = old.market
+             AND later.symbol = old.symbol AND later.date = old.date)`,
+        )
+        .run(beforeVersion);
     });
+  }
+
+  async rowsChangedAfter(version: number): Promise<readonly RowsChange[]> {
+    const rows = this.#database
+      .prepare(
+        `SELECT table_name, market, symbol, date, min(min_time_us) AS min_time_us, max(max_time_us) AS max_time_us
+         FROM rows_changed WHERE version > ? GROUP BY table_name, market, symbol, date
+         ORDER BY table_name, market, symbol, date`,
+      )
+      .all(version) as unknown as (DayRow & { min_time_us: number; max_time_us: number })[];
+    return rows.map((row) => ({ ...dayOf(row), minTimeUs: row.min_time_us, maxTimeUs: row.max_time_us }));
+  }
+
+  async computedDays(): Promise<readonly ComputedDay[]> {
+    const rows = this.#database
+      .prepare('SELECT * FROM computed_days ORDER BY table_name, market, symbol, date')
+      .all() as unknown as (DayRow & { input_version: number; code_hash: string })[];
+    return rows.map((row) => ({ ...dayOf(row), inputVersion: row.input_version, codeHash: row.code_hash }));
+  }
+
+  async versions(): Promise<readonly CatalogVersion[]> {
+    const rows = this.#database
+      .prepare('SELECT version, fence, committed_at_us FROM versions ORDER BY version')
+      .all() as unknown as VersionRow[];
+    return rows.map((row) => ({ version: row.version, fence: row.fence, committedAtUs: row.committed_at_us }));
   }
 
   async close(): Promise<void> {
@@ -193,8 +267,26 @@ class SqliteCatalog implements Catalog {
   }
 }
 
+interface DayRow {
+  table_name: string;
+  market: string;
+  symbol: string;
+  date: string;
+}
+
+function dayOf({ table_name, market, symbol, date }: DayRow): {
+  table: string;
+  market: string;
+  symbol: string;
+  date: string;
+} {
+  return { table: table_name, market, symbol, date };
+}
+
 interface VersionRow {
   version: number;
+  fence: number;
+  committed_at_us: number;
   positions: string;
   checkpoint: string | null;
 }

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import type { DuckDBConnection } from '@duckdb/node-api';
@@ -10,13 +10,30 @@ import type { TableSpec } from '../domain/table.ts';
 import { sqlName, sqlText } from '../domain/table-sql.ts';
 import { tableNamed } from '../domain/tables/index.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
-import type { Catalog, CatalogChange, DataFile } from '../ports/catalog.ts';
-import type { ContentHash, Lake, LakeCommit, LakeFiles, LakeQuery, LakeRows, LakeState } from '../ports/lake.ts';
+import type { Catalog, CatalogChange, CatalogState, ComputedDay, DataFile } from '../ports/catalog.ts';
+import type {
+  ContentHash,
+  Lake,
+  LakeCommit,
+  LakeFiles,
+  LakeQuery,
+  LakeRows,
+  LakeState,
+  ReplacedDay,
+} from '../ports/lake.ts';
 import { type CompactionWork, compactPartition, nextCompaction } from './compaction.ts';
 import { contentHashes, refuseTwins } from './content-hash.ts';
 import { type FileOrder, fileOrder } from './file-order.ts';
-import { describeParquet, identityList, parquetRelation, type WrittenFile, writeParquet } from './parquet-files.ts';
+import {
+  describeParquet,
+  hashOfFile,
+  identityList,
+  parquetRelation,
+  type WrittenFile,
+  writeParquet,
+} from './parquet-files.ts';
 import { readRows } from './read-rows.ts';
+import { rowsChanged } from './rows-changed.ts';
 import { rowsOf, SqlSession, sqlError } from './sql-session.ts';
 import { isBulk, ownRows, stageBatch, stagedPartitions, stageInOrder, stageSlots } from './staging.ts';
 import { Turns } from './turns.ts';
@@ -104,13 +121,50 @@ class ParquetLake implements Lake {
           }, !isBulk(batches));
         }
         const checkpoint = await this.#putCheckpoint(commit.checkpoint);
-        return await this.#publish(fence, written, removed, { positions: commit.positions, checkpoint });
+        return await this.#publish(fence, written, removed, {
+          positions: commit.positions,
+          checkpoint,
+          rowsChanged: rowsChanged(batches, commit.slots),
+        });
       } catch (cause) {
         throw sqlError('commit to the lake', batches.map((batch) => batch.spec.name).join(', '), cause);
       } finally {
         await this.#dropScratch();
       }
     });
+  }
+
+  replaceDays(days: readonly ReplacedDay[], computed: readonly ComputedDay[] = []): Promise<number> {
+    return this.#turns.take(async () => {
+      const fence = this.#ownFence();
+      const { files } = await this.#catalog.state();
+      const written: WrittenFile[] = [];
+      const removed: string[] = [];
+      for (const { table, market, date, localPath, rows, minTimeUs, maxTimeUs } of days) {
+        if (tableNamed(table) !== undefined) {
+          throw new TidemarkError('no-computed-table', {
+            doing: 'replace a day of',
+            what: table,
+            why: 'its rows come from the journal',
+          });
+        }
+        for (const file of files) {
+          if (file.table === table && file.market === market && file.date === date) removed.push(file.name);
+        }
+        if (localPath === undefined) continue;
+        const sha256 = await hashOfFile(localPath);
+        const { size: bytes } = await stat(localPath);
+        const name = `lake/${table}/${market}/${date}/day/${sha256.slice(0, 40)}.parquet`;
+        const file = { name, table, market, date, level: 'day', rows, bytes, minTimeUs, maxTimeUs, sha256 } as const;
+        written.push({ localPath, file });
+      }
+      const changed = days.flatMap((day) => day.rowsChanged);
+      return this.#publish(fence, written, removed, { rowsChanged: changed, computed });
+    });
+  }
+
+  state(): Promise<CatalogState> {
+    return this.#catalog.state();
   }
 
   compact(): Promise<boolean> {
@@ -187,8 +241,10 @@ class ParquetLake implements Lake {
     const state = await this.#catalog.state();
     const files: Record<string, string[]> = {};
     for (const table of tables) {
-      const { name } = knownTable(table);
-      files[table] = await this.#localPaths(state.files.filter((file) => file.table === name));
+      const ofTable = state.files.filter((file) => file.table === table);
+      // Computed tables are known by their files alone.
+      if (ofTable.length === 0) knownTable(table);
+      files[table] = await this.#localPaths(ofTable);
     }
     return { catalogVersion: state.version, files };
   }
@@ -374,7 +430,7 @@ class ParquetLake implements Lake {
     fence: number,
     written: readonly WrittenFile[],
     removed: readonly string[],
-    rest: Pick<CatalogChange, 'positions' | 'checkpoint'>,
+    rest: Omit<CatalogChange, 'addFiles' | 'removeFiles'>,
   ): Promise<number> {
     // Rewriting a file to what it was already is no change.
     const added = written.map(({ file }) => file);

@@ -1,4 +1,3 @@
-import { tables } from '../domain/tables/index.ts';
 import type { CatalogState } from '../ports/catalog.ts';
 import type { JournalPosition, JournalReader, JournalWriter } from '../ports/journal.ts';
 import { recordKinds } from '../ports/journal.ts';
@@ -170,15 +169,14 @@ export async function resume(
   await market.loadCandles();
 }
 
-async function maintain({ lake, world, log, compressBefore }: EngineOptions, committer: Committer): Promise<void> {
+async function maintain({ lake, log, compressBefore }: EngineOptions, committer: Committer): Promise<void> {
   try {
     for (const { writer, segment } of committer.committedPositions) await compressBefore(writer, segment);
     while (await lake.compact());
     await lake.sweep();
-    const { files } = await lake.files(tables.map((table) => table.name));
-    const paths = Object.values(files).flat();
-    committer.files = paths.length;
-    committer.bytes = paths.reduce((sum, path) => sum + (world.files.exists(path) ? world.files.size(path) : 0), 0);
+    const { files } = await lake.state();
+    committer.files = files.length;
+    committer.bytes = files.reduce((sum, file) => sum + file.bytes, 0);
   } catch (error) {
     log.error({ error: String(error) }, 'lake maintenance failed; it is tried again');
   }

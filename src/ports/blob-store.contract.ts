@@ -48,8 +48,32 @@ const promises: Promises<BlobStoreUnderTest> = {
     const { readFile } = await import('node:fs/promises');
     assert.equal(await readFile(await store.localPath('p/q'), 'utf8'), 'bytes');
   },
+  'a stream has the bytes of the blob in order': async ({ store, localFile }) => {
+    const bytes = new Uint8Array(3_000_000).map((_, at) => at % 241);
+    await store.putFile('s/large', await localFile(bytes));
+    const parts: Uint8Array[] = [];
+    for await (const part of store.stream('s/large')) parts.push(new Uint8Array(part));
+    assert.deepEqual(new Uint8Array(Buffer.concat(parts)), bytes);
+  },
+  'a pointer may be replaced, and is read as it was last put': async ({ store, reopen }) => {
+    for (const text of ['1', '22', '3']) await store.replace('pointer', bytesOf(text));
+    assert.equal(textOf(await store.get('pointer')), '3');
+    assert.equal(textOf(await (await reopen()).get('pointer')), '3');
+  },
+  'a location is an absolute address that ends with the name': async ({ store }) => {
+    await store.put('l/one.bin', bytesOf('1'));
+    const { protocol, pathname } = new URL(store.location('l/one.bin'));
+    assert.match(protocol, /^(file|s3):$/);
+    assert.match(pathname, /l\/one\.bin$/);
+  },
   'an absent blob is an error that says so': async ({ store }) => {
     await assert.rejects(store.get('nothing'), { code: 'blob-missing' });
+    await assert.rejects(
+      async () => {
+        for await (const _ of store.stream('nothing')) assert.fail('there is nothing');
+      },
+      { code: 'blob-missing' },
+    );
     await assert.rejects(store.localPath('nothing'), { code: 'blob-missing' });
   },
   'a list has the names with the prefix, whole folders or part of a name, and their sizes': async ({ store }) => {
@@ -58,7 +82,10 @@ const promises: Promises<BlobStoreUnderTest> = {
     assert.deepEqual(await namesOf(store, 't/a/'), ['t/a/1']);
     assert.deepEqual(await namesOf(store, 'none/'), []);
     assert.equal((await namesOf(store, '')).length, 4);
-    for await (const { name, bytes } of store.list('t/')) assert.equal(bytes, name.length);
+    for await (const { name, bytes, storedAtUs } of store.list('t/')) {
+      assert.equal(bytes, name.length);
+      assert.ok(storedAtUs > 1_700_000_000_000_000, 'it knows when');
+    }
   },
   'a removed blob is gone, and removing it again is no error': async ({ store }) => {
     await store.put('gone', bytesOf('x'));

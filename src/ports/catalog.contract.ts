@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
-import type { Catalog, DataFile } from './catalog.ts';
+import type { Catalog, ComputedDay, DataFile, RowsChange } from './catalog.ts';
 import { contract, type Exemptions, type Promises } from './promises.contract.ts';
 
 /** What a promise is shown on: a catalog, and a second opening of the same one, as another process has it. */
@@ -21,14 +21,18 @@ const names = (files: readonly DataFile[]): string[] => files.map((one) => one.n
 
 const promises: Promises<CatalogUnderTest> = {
   'a new catalog is version 0, empty': async ({ catalog }) => {
-    assert.deepEqual(await catalog.state(), { version: 0, positions: [], checkpoint: undefined, files: [] });
+    assert.deepEqual(await catalog.state(), {
+      version: 0, committedAtUs: 0, positions: [], checkpoint: undefined, files: [],
+    }); // biome-ignore format: one state
   },
   'a commit is there as a whole, also for another opening': async ({ catalog, reopen }) => {
     const fence = await catalog.takeFence();
     const change = { addFiles: [file('a'), file('b')], removeFiles: [], positions: [position], checkpoint: 'c1' };
     assert.equal(await catalog.commit(fence, change), 1);
     const again = await reopen();
-    assert.deepEqual(await again.state(), {
+    const { committedAtUs, ...state } = await again.state();
+    assert.ok(committedAtUs > 1_767_000_000_000_000, 'it knows when');
+    assert.deepEqual(state, {
       version: 1, positions: [position], checkpoint: 'c1', files: [file('a'), file('b')],
     }); // biome-ignore format: one state
     await again.close();
@@ -105,6 +109,53 @@ const promises: Promises<CatalogUnderTest> = {
     assert.deepEqual(await catalog.superseded(2), []);
     assert.deepEqual(await catalog.fileNames(), ['b']);
     assert.deepEqual(await catalog.checkpointsSince(0), ['c2']);
+  },
+  'changed rows are told since a version, one a symbol and day, and after forgetting still': async ({ catalog }) => {
+    const fence = await catalog.takeFence();
+    const day = { table: 'trades', market: 'spot', symbol: 'BTCUSDT', date: '2026-01-02' };
+    const commit = (...rowsChanged: RowsChange[]) =>
+      catalog.commit(fence, { addFiles: [], removeFiles: [], rowsChanged });
+    await commit({ ...day, minTimeUs: 10, maxTimeUs: 20 });
+    await commit({ ...day, minTimeUs: 5, maxTimeUs: 7 }, { ...day, symbol: 'ETHUSDT', minTimeUs: 1, maxTimeUs: 2 });
+    await commit({ ...day, minTimeUs: 30, maxTimeUs: 31 });
+    const eth = { ...day, symbol: 'ETHUSDT', minTimeUs: 1, maxTimeUs: 2 };
+    assert.deepEqual(await catalog.rowsChangedAfter(0), [{ ...day, minTimeUs: 5, maxTimeUs: 31 }, eth]);
+    assert.deepEqual(await catalog.rowsChangedAfter(1), [{ ...day, minTimeUs: 5, maxTimeUs: 31 }, eth]);
+    assert.deepEqual(await catalog.rowsChangedAfter(2), [{ ...day, minTimeUs: 30, maxTimeUs: 31 }]);
+    assert.deepEqual(await catalog.rowsChangedAfter(3), []);
+    await catalog.forget(fence, 3);
+    assert.deepEqual(await catalog.rowsChangedAfter(0), [{ ...day, minTimeUs: 5, maxTimeUs: 31 }, eth]);
+    assert.deepEqual(await catalog.rowsChangedAfter(2), [{ ...day, minTimeUs: 30, maxTimeUs: 31 }]);
+  },
+  'what computed tables come from is kept by table, symbol and day, the newest of each': async ({
+    catalog,
+    reopen,
+  }) => {
+    const fence = await catalog.takeFence();
+    const day = { table: 'volumes', market: 'spot', symbol: 'BTCUSDT', date: '2026-01-02', codeHash: 'aa' };
+    const commit = (...computed: ComputedDay[]) => catalog.commit(fence, { addFiles: [], removeFiles: [], computed });
+    await commit({ ...day, inputVersion: 1 }, { ...day, date: '2026-01-03', inputVersion: 1 });
+    await commit({ ...day, inputVersion: 2, codeHash: 'bb' });
+    const again = await reopen();
+    assert.deepEqual(await again.computedDays(), [
+      { ...day, inputVersion: 2, codeHash: 'bb' },
+      { ...day, date: '2026-01-03', inputVersion: 1 },
+    ]);
+    await again.close();
+  },
+  'kept versions are told with their fences, oldest first': async ({ catalog }) => {
+    const fence = await catalog.takeFence();
+    for (let at = 0; at < 3; at++) await catalog.commit(fence, { addFiles: [], removeFiles: [] });
+    await catalog.forget(fence, 2);
+    const versions = await catalog.versions();
+    assert.deepEqual(
+      versions.map((one) => [one.version, one.fence]),
+      [
+        [2, fence],
+        [3, fence],
+      ],
+    );
+    assert.ok(versions[0]!.committedAtUs <= versions[1]!.committedAtUs);
   },
   'integers to 2^53 come back exact': async ({ catalog }) => {
     const fence = await catalog.takeFence();

@@ -372,6 +372,38 @@ const promises: Promises<LakeUnderTest> = {
     await assert.rejects(lake.read({ table: 'no_table', market: 'spot', symbol: 'A' }), { code: 'no-such-table' });
     await assert.rejects(lake.contentHashes(['no_table']), { code: 'no-such-table' });
   },
+  'a day of a computed table takes the place of the one before, whole, and compactions leave it alone': async (
+    under,
+  ) => {
+    const { lake } = under;
+    await lake.open();
+    const slots = new Slots();
+    const day = { table: 'computed', market: 'spot', date: '2026-01-02', minTimeUs: 1, maxTimeUs: 9 };
+    const computed = { ...day, symbol: 'BTCUSDT', inputVersion: 1, codeHash: 'aa' };
+    const make = async (ids: number[]) => {
+      const localPath = under.path(`computed-${ids.join('-')}.parquet`);
+      await lake.writeTail(tradesOf(slots, ids), slots, localPath);
+      return { ...day, localPath, rows: ids.length, rowsChanged: [{ ...day, symbol: 'BTCUSDT' }] };
+    };
+    await lake.commit(commitAt(1, slots, tradesOf(slots, [1])));
+    assert.equal(await lake.replaceDays([await make([1, 2])], [computed]), 2);
+    const [first] = (await lake.files(['computed'])).files['computed']!;
+    assert.ok(first !== undefined && under.isThere(first));
+    assert.equal(await lake.replaceDays([await make([1, 2, 3])], [{ ...computed, inputVersion: 2 }]), 3);
+    const { files } = await lake.files(['computed', 'trades']);
+    assert.deepEqual([files['computed']!.length, files['trades']!.length], [1, 1]);
+    assert.notEqual(files['computed']![0], first);
+    assert.ok(under.isThere(first), 'a query of the version before still reads it');
+    while (await lake.compact());
+    assert.deepEqual((await lake.files(['computed'])).files['computed'], files['computed']);
+    const none = { ...day, localPath: undefined, rows: 0, rowsChanged: [] };
+    await lake.replaceDays([none]);
+    assert.deepEqual(
+      (await lake.state()).files.filter(({ table }) => table === 'computed'),
+      [],
+    );
+    await assert.rejects(lake.replaceDays([{ ...none, table: 'trades' }]), { code: 'no-computed-table' });
+  },
   'a tail is a file beside the lake, not in it': async (under) => {
     await under.lake.open();
     const slots = new Slots();

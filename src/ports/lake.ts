@@ -1,6 +1,6 @@
 import type { Batch } from '../domain/batch.ts';
 import type { Slots } from '../domain/slots.ts';
-import type { CatalogState } from './catalog.ts';
+import type { CatalogState, ComputedDay, RowsChange } from './catalog.ts';
 import type { JournalPosition } from './journal.ts';
 
 export interface LakeCommit {
@@ -58,6 +58,20 @@ export interface LakeFiles {
   readonly files: Readonly<Record<string, readonly string[]>>;
 }
 
+/** A computed table's rows of one market and day, all symbols, as one finished Parquet file; without a path it has none now. */
+export interface ReplacedDay {
+  readonly table: string;
+  readonly market: string;
+  readonly date: string;
+  /** Taken in (moved or copied). */
+  readonly localPath: string | undefined;
+  readonly rows: number;
+  readonly minTimeUs: number;
+  readonly maxTimeUs: number;
+  /** Which of its symbols have other rows than before, and when. */
+  readonly rowsChanged: readonly RowsChange[];
+}
+
 /**
  * Batches in, immutable Parquet files out; rows, offsets and checkpoint become visible in one transaction. Readers, in
  * this process or another, see each commit whole or not at all, and none waits for another. Whoever opens it for writing
@@ -72,6 +86,13 @@ export interface Lake {
    */
   commit(commit: LakeCommit): Promise<number>;
   /**
+   * Computed tables (models): each day takes the place of what the lake holds of the same table, market and day, all in one
+   * catalog version, with what they were computed from. Refuses a declared table with `no-computed-table`.
+   */
+  replaceDays(days: readonly ReplacedDay[], computed?: readonly ComputedDay[]): Promise<number>;
+  /** The newest version; touches no file. */
+  state(): Promise<CatalogState>;
+  /**
    * Merges small files (minute → hour → day) where that is due. Commits only when row count, key range and content agree;
    * positions and checkpoint stay. True when something changed.
    */
@@ -82,7 +103,7 @@ export interface Lake {
   writeTail(batch: Batch, slots: Slots, localPath: string): Promise<void>;
   /** Committed rows of one symbol. */
   read(query: LakeQuery): Promise<LakeRows>;
-  /** Local paths of the committed files of these tables. */
+  /** Local paths of the committed files of these tables, declared or computed. */
   files(tables: readonly string[]): Promise<LakeFiles>;
   /**
    * Equal for the same rows, however these came to lie in commits, files and scales. Fails with `duplicate-rows` when a
