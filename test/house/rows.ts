@@ -5,10 +5,14 @@ export const rows: readonly { readonly row: number; readonly folders: readonly s
   { row: 2, folders: ['sources', 'ledger', 'book', 'candles', 'analytics'], holds: 'pure and synchronous logic' },
   {
     row: 3,
-    folders: ['journal', 'blobs', 'catalog', 'lake', 'warehouse', 'sinks', 'world'],
+    folders: ['journal', 'blobs', 'catalog', 'lake', 'warehouse', 'sinks', 'printer', 'world'],
     holds: 'what touches the outside',
   },
-  { row: 4, folders: ['recorder', 'pipeline'], holds: 'sessions to journal; journal to state and files' },
+  {
+    row: 4,
+    folders: ['recorder', 'pipeline', 'models', 'reports'],
+    holds: 'sessions to journal; journal to state and files; SQL models; reports',
+  },
   { row: 5, folders: ['jobs', 'server'], holds: 'units of work; the HTTP and WebSocket API' },
   { row: 6, folders: ['cli'], holds: 'configuration, wiring, processes' },
 ];
