@@ -78,3 +78,13 @@ test('candles wait for their proof behind a tidemark that stands, and are sent w
   const sent = scene.pulse(9.5, 9.4);
   for (let at = 0; at < 9; at++) assert.ok(sent.includes(`${at} final`), `candle ${at}`);
 });
+
+test('a candle that was read before the channel was followed is sent once more when it is proven', () => {
+  const scene = new Scene();
+  scene.states.set(0, 'provisional').set(1, 'provisional').set(2, 'forming');
+  scene.pulse(2, 0);
+  scene.states.set(0, 'final').set(1, 'final');
+  const sent = scene.pulse(2.9, 0);
+  assert.ok(sent.includes('0 final') && sent.includes('1 final'), sent.join(', '));
+  assert.ok(!scene.pulse(3.5, 0).some((row) => row.startsWith('0 ')));
+});

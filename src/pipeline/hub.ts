@@ -138,11 +138,13 @@ export class Hub implements LiveListener {
         if (state === undefined) continue;
         const now = this.#market.progress(state);
         // What closed since the last pulse, what the tidemark passed, and what a later trade may have proven by its id.
+        const isFirst = followed.progress === undefined;
         const { venueNowUs, tidemarkUs } = followed.progress ?? now;
         const closedUs = (Number.isNaN(venueNowUs) ? now.venueNowUs : venueNowUs) - 1;
         const passedUs = now.tidemarkUs === tidemarkUs || Number.isNaN(tidemarkUs) ? closedUs : tidemarkUs - 1;
         const oldestUs = now.venueNowUs - mostUnproven * nominalLengthUs(followed.channel.interval);
-        const unprovenUs = Math.max(followed.unprovenFromUs, oldestUs);
+        // Before the first pulse nothing was sent: what the follower read meanwhile may be waiting for its proof.
+        const unprovenUs = isFirst ? oldestUs : Math.max(followed.unprovenFromUs, oldestUs);
         followed.dirtyFromUs = Math.min(followed.dirtyFromUs, closedUs, passedUs, unprovenUs);
         followed.progress = now;
       } else if (followed.channel.kind === 'status') {

@@ -66,6 +66,31 @@ test('live rows that come while the first page is on its way are not lost', asyn
   assert.equal(chart.slots.at(-1)!.row!.state, 'forming');
 });
 
+test('what changed between the first answer and the subscription is fetched once that answer is there', async () => {
+  const chart = new NullChart();
+  let isProven = false;
+  const source = sourceOf(0, 100);
+  const feed = new CandleFeed(
+    {
+      candles: async (query) => {
+        const state = isProven ? ('final' as const) : ('provisional' as const);
+        const answer = await source.candles(query);
+        const last = answer.candles.at(-1)!;
+        return { ...answer, candles: [...answer.candles.slice(0, -1), { ...last, state }] };
+      },
+    },
+    chart,
+    '1m',
+    () => {},
+  );
+  const loading = feed.load();
+  isProven = true;
+  await feed.refetchTail();
+  await loading;
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(chart.slots.at(-1)!.row!.state, 'final');
+});
+
 test('a live row changes the data and leaves the viewport alone', async () => {
   const chart = new NullChart();
   const feed = new CandleFeed(sourceOf(0, 300), chart, '1m', () => {});

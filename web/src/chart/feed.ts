@@ -52,6 +52,8 @@ export class CandleFeed {
   #waitingRows: CandleRow[] = [];
   #older: Promise<void> | undefined;
   #tail: Promise<void> | undefined;
+  /** The first page is older than the subscription: what changed between the two is asked for after it. */
+  #owesTail = false;
   #repaired: { fromUs: number; toUs: number } | undefined;
   #repairTimer: ReturnType<typeof setTimeout> | undefined;
 
@@ -95,6 +97,10 @@ export class CandleFeed {
         startReached: answer.previousUs === null,
         detached: false,
       });
+      if (this.#owesTail) {
+        this.#owesTail = false;
+        void this.refetchTail();
+      }
     } catch (error) {
       if (this.#abort.signal.aborted) return;
       this.#change({ phase: 'failed', failure: error instanceof Error ? error.message : String(error) });
@@ -208,7 +214,11 @@ export class CandleFeed {
   async #refetchTail(): Promise<void> {
     const { slots } = this.series;
     if (this.#state.phase === 'failed' || this.#state.phase === 'empty') return this.load();
-    if (this.#state.phase === 'loading' || this.#state.detached) return;
+    if (this.#state.phase === 'loading') {
+      this.#owesTail = true;
+      return;
+    }
+    if (this.#state.detached) return;
     // The newest stretch that may still change: back to the first bar of it that is not final.
     let at = slots.length - 1;
     while (at > 0 && slots.length - at < pageBars && slots[at - 1]!.row?.state !== 'final') at--;
