@@ -1,4 +1,5 @@
 // Runs every test, two files at a time: `npm test -- [part of a file name …] [--name pattern] [--timeout seconds] [--list]`.
+// With --engines (`npm run test:engines`) those in test/engines instead, which start real servers, a file at a time.
 // The last line is always `N passed, M failed, K skipped`; the line before it says what was skipped and why.
 import { globSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -7,8 +8,10 @@ import { parseArgs } from 'node:util';
 import { type FileResult, runFile } from './run-file.ts';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const enginesPattern = 'test/engines/**/*.test.ts';
 const patterns = ['src', 'test', 'web', 'bench', 'scripts'].map((folder) => `${folder}/**/*.test.ts`);
-const filesAtOnce = 2;
+/** A first run downloads and builds servers before its first test. */
+const timeoutWithEnginesS = '900';
 
 function fail(message: string): never {
   console.error(message);
@@ -22,13 +25,15 @@ function readOptions() {
       allowPositionals: true,
       options: {
         name: { type: 'string' },
-        timeout: { type: 'string', default: '120' },
+        timeout: { type: 'string' },
         list: { type: 'boolean', default: false },
+        engines: { type: 'boolean', default: false },
       },
     });
-    const timeoutS = Number(values.timeout);
+    const timeoutS = Number(values.timeout ?? (values.engines ? timeoutWithEnginesS : '120'));
     if (!(timeoutS > 0)) fail(`--timeout takes seconds, not ${values.timeout}`);
-    return { filters: positionals, namePattern: values.name, testTimeoutMs: timeoutS * 1000, list: values.list };
+    const { name: namePattern, list, engines } = values;
+    return { filters: positionals, namePattern, testTimeoutMs: timeoutS * 1000, list, engines };
   } catch (error) {
     return fail(error instanceof Error ? error.message : String(error));
   }
@@ -55,9 +60,11 @@ function report(result: FileResult): void {
 }
 
 const options = readOptions();
-const found = globSync(patterns, { cwd: root, exclude: ['**/node_modules/**'] }).map((file) =>
-  file.replaceAll('\\', '/'),
-);
+const filesAtOnce = options.engines ? 1 : 2;
+const found = globSync(options.engines ? enginesPattern : patterns, {
+  cwd: root,
+  exclude: ['**/node_modules/**', ...(options.engines ? [] : [enginesPattern])],
+}).map((file) => file.replaceAll('\\', '/'));
 const files = inOrder(
   found.filter((file) => options.filters.length === 0 || options.filters.some((part) => file.includes(part))),
 );
