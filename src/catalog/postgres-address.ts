@@ -1,0 +1,78 @@
+import { readFileSync } from 'node:fs';
+import type { ConnectionOptions } from 'node:tls';
+import { TidemarkError } from '../domain/error.ts';
+
+/** Where a PostgreSQL server is. What is not said comes from `PGHOST`, `PGPORT`, `PGUSER`, `PGDATABASE`, as with psql. */
+export interface PostgresAddress {
+  readonly host: string | undefined;
+  readonly port: number | undefined;
+  readonly user: string | undefined;
+  readonly database: string | undefined;
+  /** Undefined: plain, unless `PGSSLMODE` says otherwise. */
+  readonly tls: false | ConnectionOptions | undefined;
+}
+
+const options = ['sslmode', 'sslrootcert', 'host'];
+const plainModes = ['disable'];
+const checkedModes = ['require', 'verify-ca', 'verify-full'];
+const uncheckedModes = ['no-verify'];
+
+/**
+ * `postgres://user@host:5432/database?sslmode=verify-full`. A password in it is refused, and no message repeats the text:
+ * settings files are shown, copied and committed.
+ */
+export function parsePostgresUrl(text: string): PostgresAddress {
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch {
+    throw refused('it is no URL', 'write it like postgres://user@host:5432/database');
+  }
+  if (url.protocol !== 'postgres:' && url.protocol !== 'postgresql:') {
+    throw refused('it does not begin with postgres://', 'write it like postgres://user@host:5432/database');
+  }
+  const names = [...url.searchParams.keys()];
+  if (url.password !== '' || names.some((name) => /pass|secret|key/i.test(name))) {
+    throw refused('it holds a password', 'take it out of the URL and give it in PGPASSWORD or in ~/.pgpass');
+  }
+  const unknown = names.find((name) => !options.includes(name));
+  if (unknown !== undefined) throw refused(`it has the option ${unknown}`, `the options are ${options.join(', ')}`);
+  const socket = url.searchParams.get('host');
+  const database = decodeURIComponent(url.pathname.slice(1));
+  return {
+    host: socket ?? (url.hostname === '' ? undefined : decodeURIComponent(url.hostname).replace(/^\[(.+)\]$/, '$1')),
+    port: url.port === '' ? undefined : Number(url.port),
+    user: url.username === '' ? undefined : decodeURIComponent(url.username),
+    database: database === '' ? undefined : database,
+    tls: tlsOf(
+      url.searchParams.get('sslmode') ?? process.env['PGSSLMODE'],
+      url.searchParams.get('sslrootcert') ?? process.env['PGSSLROOTCERT'],
+    ),
+  };
+}
+
+/** `require` checks the certificate as well: a connection that is encrypted to anybody is worth little. */
+function tlsOf(mode: string | undefined, rootFile: string | undefined): PostgresAddress['tls'] {
+  if (mode === undefined || mode === '' || mode === 'allow' || mode === 'prefer') return undefined;
+  if (plainModes.includes(mode)) return false;
+  if (uncheckedModes.includes(mode)) return { rejectUnauthorized: false };
+  if (!checkedModes.includes(mode)) {
+    const known = [...plainModes, ...checkedModes, ...uncheckedModes].join(', ');
+    throw refused(`sslmode ${mode} is not known`, `it is one of ${known}`);
+  }
+  if (rootFile === undefined || rootFile === '') return { rejectUnauthorized: true };
+  try {
+    return { rejectUnauthorized: true, ca: readFileSync(rootFile, 'utf8') };
+  } catch (cause) {
+    throw new TidemarkError('config-invalid', {
+      doing: 'read the root certificate of the catalog',
+      what: rootFile,
+      cause,
+      now: 'check sslrootcert in catalog.url, or PGSSLROOTCERT',
+    });
+  }
+}
+
+function refused(why: string, now: string): TidemarkError {
+  return new TidemarkError('config-invalid', { doing: 'use', what: 'setting catalog.url', why, now });
+}

@@ -1,0 +1,327 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import pg from 'pg';
+import { TidemarkError } from '../domain/error.ts';
+import type {
+  Catalog,
+  CatalogChange,
+  CatalogState,
+  CatalogVersion,
+  ComputedDay,
+  DataFile,
+  RowsChange,
+} from '../ports/catalog.ts';
+import type { JournalPosition } from '../ports/journal.ts';
+import { prepareSchema, requireSchema } from './postgres-format.ts';
+import type { PostgresOptions, Row, Run } from './postgres-session.ts';
+import { PostgresSession } from './postgres-session.ts';
+import { type DayRow, dataFile, dayOf, type FileRow, mergedPositions, type VersionRow } from './rows.ts';
+
+/** By the server's clock: those who commit and read may have others. */
+const nowUs = 'floor(extract(epoch FROM clock_timestamp()) * 1000000)::bigint';
+
+const fileColumns =
+  'name, table_name, market, date, level, row_count, bytes, min_time_us, max_time_us, sha256, added_version';
+const fileTypes = ['text', 'text', 'text', 'text', 'text', 'bigint', 'bigint', 'bigint', 'bigint', 'text', 'bigint'];
+const fileOrder = 'table_name, market, date, min_time_us, name';
+
+/** The catalog in a schema of a PostgreSQL database, for writers and readers on several machines. */
+export async function openPostgresCatalog(
+  options: PostgresOptions & { readonly isReadOnly?: boolean } = {},
+): Promise<Catalog> {
+  const schema = options.schema ?? 'tidemark';
+  const session = new PostgresSession(options);
+  try {
+    await (options.isReadOnly ? requireSchema(session, schema) : prepareSchema(session, schema));
+  } catch (error) {
+    await session.close();
+    throw error;
+  }
+  return new PostgresCatalog(session, pg.escapeIdentifier(schema));
+}
+
+class PostgresCatalog implements Catalog {
+  readonly #session: PostgresSession;
+  readonly #schema: string;
+  /** One commit at a time: a writer's row in the catalog keeps the token of its last one only. */
+  #lastCommit: Promise<unknown> = Promise.resolve();
+
+  constructor(session: PostgresSession, schema: string) {
+    this.#session = session;
+    this.#schema = schema;
+  }
+
+  async takeFence(): Promise<number> {
+    const doing = 'take the turn of the writer';
+    const holder = `${hostname()} process ${process.pid}`;
+    return this.#session.change(doing, [this.#lockTurn], async (run) => {
+      const [turn] = await run(`UPDATE ${this.#schema}.turn SET fence = fence + 1 RETURNING fence`);
+      const fence = turn!['fence'] as number;
+      await run(`INSERT INTO ${this.#schema}.writers VALUES ($1, $2, ${nowUs}, NULL, NULL)`, [fence, holder]);
+      return fence;
+    });
+  }
+
+  async currentFence(): Promise<number> {
+    const [rows] = await this.#session.read('read the turn', [`SELECT fence FROM ${this.#schema}.turn`]);
+    return rows![0]!['fence'] as number;
+  }
+
+  async state(version?: number): Promise<CatalogState> {
+    if (version !== undefined && !Number.isSafeInteger(version)) throw noSuchVersion(version);
+    const wanted = version ?? `(SELECT max(version) FROM ${this.#schema}.versions)`;
+    const [versions, files] = await this.#session.read('read the catalog', [
+      `SELECT version, positions, checkpoint, committed_at_us FROM ${this.#schema}.versions WHERE version = ${wanted}`,
+      `SELECT ${fileColumns} FROM ${this.#schema}.files WHERE added_version <= ${wanted}
+         AND (removed_version IS NULL OR removed_version > ${wanted}) ORDER BY ${fileOrder}`,
+    ]);
+    const row = versions![0] as VersionRow | undefined;
+    if (row === undefined) throw noSuchVersion(version);
+    return {
+      version: row.version,
+      committedAtUs: row.committed_at_us,
+      positions: JSON.parse(row.positions) as JournalPosition[],
+      checkpoint: row.checkpoint ?? undefined,
+      files: (files as unknown as FileRow[]).map(dataFile),
+    };
+  }
+
+  commit(fence: number, change: CatalogChange): Promise<number> {
+    const made = this.#lastCommit.then(() => this.#commit(fence, change));
+    this.#lastCommit = made.catch(() => {});
+    return made;
+  }
+
+  /**
+   * Whoever holds the lock on the turn knows that no other transaction of a writer is under way: also not an earlier try
+   * of this commit, whose connection broke. Its token is then there or it was never made.
+   */
+  async #commit(fence: number, change: CatalogChange): Promise<number> {
+    const token = randomUUID();
+    const schema = this.#schema;
+    const opening = [
+      this.#lockTurn,
+      `SELECT fence, holder, since_us, token, version FROM ${schema}.writers ORDER BY fence DESC LIMIT 1`,
+      `SELECT token, version FROM ${schema}.writers WHERE token = ${pg.escapeLiteral(token)}`,
+      `SELECT version, positions, checkpoint, committed_at_us FROM ${schema}.versions ORDER BY version DESC LIMIT 1`,
+    ];
+    return this.#session.change('commit to the catalog', opening, async (run, [turn, newest, made, versions]) => {
+      if (made!.length > 0) return made![0]!['version'] as number;
+      const current = turn![0]!['fence'] as number;
+      if (current !== fence) throw fenceLost(fence, current, newest![0]);
+      const last = versions![0] as unknown as VersionRow;
+      const version = last.version + 1;
+      await removeFiles(run, schema, version, change.removeFiles);
+      await addFiles(run, schema, version, change.addFiles);
+      const positions =
+        change.positions === undefined ? last.positions : mergedPositions(last.positions, change.positions);
+      await run(`INSERT INTO ${schema}.versions VALUES ($1, $2, $3, $4, greatest($5, ${nowUs}))`, [
+        version,
+        fence,
+        positions,
+        change.checkpoint ?? last.checkpoint,
+        last.committed_at_us,
+      ]);
+      await addRowsChanged(run, schema, version, change.rowsChanged ?? []);
+      await addComputed(run, schema, change.computed ?? []);
+      await run(`UPDATE ${schema}.writers SET token = $2, version = $3 WHERE fence = $1`, [fence, token, version]);
+      return version;
+    });
+  }
+
+  async superseded(beforeVersion: number): Promise<readonly string[]> {
+    const version = integer(beforeVersion);
+    const [rows] = await this.#session.read('read superseded files', [
+      `SELECT DISTINCT name FROM ${this.#schema}.files AS old WHERE removed_version <= ${version} AND NOT EXISTS (
+         SELECT 1 FROM ${this.#schema}.files AS kept WHERE kept.name = old.name
+         AND (kept.removed_version IS NULL OR kept.removed_version > ${version})) ORDER BY name`,
+    ]);
+    return rows!.map((row) => row['name'] as string);
+  }
+
+  async checkpointsSince(version: number): Promise<readonly string[]> {
+    const [rows] = await this.#session.read('read the checkpoints', [
+      `SELECT DISTINCT checkpoint FROM ${this.#schema}.versions
+       WHERE version >= ${integer(version)} AND checkpoint IS NOT NULL`,
+    ]);
+    return rows!.map((row) => row['checkpoint'] as string);
+  }
+
+  async fileNames(): Promise<readonly string[]> {
+    const [rows] = await this.#session.read('read the file names', [`SELECT DISTINCT name FROM ${this.#schema}.files`]);
+    return rows!.map((row) => row['name'] as string);
+  }
+
+  async forget(fence: number, beforeVersion: number): Promise<void> {
+    const schema = this.#schema;
+    await this.#session.change('forget old versions', [this.#lockTurn], async (run, [turn]) => {
+      if (turn![0]!['fence'] !== fence) return;
+      await run(`DELETE FROM ${schema}.files WHERE removed_version <= $1`, [beforeVersion]);
+      await run(`DELETE FROM ${schema}.versions WHERE version < $1`, [beforeVersion]);
+      // Of versions that nobody can ask for by number, what they changed is kept as one row a symbol and day.
+      await run(
+        `INSERT INTO ${schema}.rows_changed
+         SELECT max(version), table_name, market, symbol, date, min(min_time_us), max(max_time_us)
+         FROM ${schema}.rows_changed WHERE version < $1
+         GROUP BY table_name, market, symbol, date HAVING count(*) > 1
+         ON CONFLICT (version, table_name, market, symbol, date)
+         DO UPDATE SET min_time_us = excluded.min_time_us, max_time_us = excluded.max_time_us`,
+        [beforeVersion],
+      );
+      await run(
+        `DELETE FROM ${schema}.rows_changed AS old WHERE version < $1 AND EXISTS (
+           SELECT 1 FROM ${schema}.rows_changed AS later WHERE later.version < $1 AND later.version > old.version
+           AND later.table_name = old.table_name AND later.market = old.market
+           AND later.symbol = old.symbol AND later.date = old.date)`,
+        [beforeVersion],
+      );
+    });
+  }
+
+  async rowsChangedAfter(version: number): Promise<readonly RowsChange[]> {
+    const [rows] = await this.#session.read('read what changed', [
+      `SELECT table_name, market, symbol, date, min(min_time_us) AS min_time_us, max(max_time_us) AS max_time_us
+       FROM ${this.#schema}.rows_changed WHERE version > ${integer(version)} GROUP BY table_name, market, symbol, date
+       ORDER BY table_name, market, symbol, date`,
+    ]);
+    return (rows as unknown as (DayRow & { min_time_us: number; max_time_us: number })[]).map((row) => ({
+      ...dayOf(row),
+      minTimeUs: row.min_time_us,
+      maxTimeUs: row.max_time_us,
+    }));
+  }
+
+  async computedDays(): Promise<readonly ComputedDay[]> {
+    const [rows] = await this.#session.read('read the computed days', [
+      `SELECT * FROM ${this.#schema}.computed_days ORDER BY table_name, market, symbol, date`,
+    ]);
+    return (rows as unknown as (DayRow & { input_version: number; code_hash: string })[]).map((row) => ({
+      ...dayOf(row),
+      inputVersion: row.input_version,
+      codeHash: row.code_hash,
+    }));
+  }
+
+  async versions(): Promise<readonly CatalogVersion[]> {
+    const [rows] = await this.#session.read('read the versions', [
+      `SELECT version, fence, committed_at_us FROM ${this.#schema}.versions ORDER BY version`,
+    ]);
+    return (rows as unknown as VersionRow[]).map((row) => ({
+      version: row.version,
+      fence: row.fence,
+      committedAtUs: row.committed_at_us,
+    }));
+  }
+
+  async close(): Promise<void> {
+    await this.#session.close();
+  }
+
+  get #lockTurn(): string {
+    return `SELECT fence FROM ${this.#schema}.turn FOR UPDATE`;
+  }
+}
+
+async function removeFiles(run: Run, schema: string, version: number, names: readonly string[]): Promise<void> {
+  if (names.length === 0) return;
+  const removed = await run(
+    `UPDATE ${schema}.files SET removed_version = $1 WHERE name = ANY($2::text[]) AND removed_version IS NULL RETURNING name`,
+    [version, names],
+  );
+  const known = new Set(removed.map((row) => row['name'] as string));
+  for (const name of names) {
+    // Each counts once: a name that is given twice is not there the second time.
+    if (known.delete(name)) continue;
+    throw new TidemarkError('catalog-conflict', {
+      doing: 'replace the file',
+      what: name,
+      why: 'the newest version does not hold it',
+    });
+  }
+}
+
+async function addFiles(run: Run, schema: string, version: number, files: readonly DataFile[]): Promise<void> {
+  if (files.length === 0) return;
+  const added = await run(
+    `INSERT INTO ${schema}.files (${fileColumns}) SELECT * FROM ${unnested(fileTypes)} ON CONFLICT DO NOTHING RETURNING name`,
+    columnsOf(files, (file) => [
+      file.name, file.table, file.market, file.date, file.level, file.rows, file.bytes,
+      file.minTimeUs, file.maxTimeUs, file.sha256, version,
+    ]), // biome-ignore format: in the order of the columns
+  );
+  const known = new Set(added.map((row) => row['name'] as string));
+  for (const { name } of files) {
+    if (known.delete(name)) continue;
+    throw new TidemarkError('catalog-conflict', {
+      doing: 'add the file',
+      what: name,
+      why: 'the newest version holds it already: these rows were committed before',
+    });
+  }
+}
+
+async function addRowsChanged(
+  run: Run,
+  schema: string,
+  version: number,
+  changes: readonly RowsChange[],
+): Promise<void> {
+  if (changes.length === 0) return;
+  await run(
+    `INSERT INTO ${schema}.rows_changed SELECT * FROM ${unnested(['bigint', 'text', 'text', 'text', 'text', 'bigint', 'bigint'])}`,
+    columnsOf(changes, ({ table, market, symbol, date, minTimeUs, maxTimeUs }) => [
+      version, table, market, symbol, date, minTimeUs, maxTimeUs,
+    ]), // biome-ignore format: in the order of the columns
+  );
+}
+
+async function addComputed(run: Run, schema: string, computed: readonly ComputedDay[]): Promise<void> {
+  if (computed.length === 0) return;
+  await run(
+    `INSERT INTO ${schema}.computed_days SELECT * FROM ${unnested(['text', 'text', 'text', 'text', 'bigint', 'text'])}
+     ON CONFLICT (table_name, market, symbol, date)
+     DO UPDATE SET input_version = excluded.input_version, code_hash = excluded.code_hash`,
+    columnsOf(computed, ({ table, market, symbol, date, inputVersion, codeHash }) => [
+      table, market, symbol, date, inputVersion, codeHash,
+    ]), // biome-ignore format: in the order of the columns
+  );
+}
+
+/** Rows as one array a column, so that a statement takes any number of them. */
+function columnsOf<T>(rows: readonly T[], values: (row: T) => readonly (string | number)[]): (string | number)[][] {
+  const columns: (string | number)[][] = [];
+  for (const row of rows) {
+    for (const [at, value] of values(row).entries()) {
+      columns[at] ??= [];
+      columns[at].push(value);
+    }
+  }
+  return columns;
+}
+
+function unnested(sqlTypes: readonly string[]): string {
+  return `unnest(${sqlTypes.map((type, at) => `$${at + 1}::${type}[]`).join(', ')})`;
+}
+
+/** Numbers that go into the text of a statement. */
+function integer(value: number): string {
+  if (!Number.isSafeInteger(value)) throw new TypeError(`${value} is no version`);
+  return String(value);
+}
+
+function noSuchVersion(version: number | undefined): TidemarkError {
+  return new TidemarkError('no-such-version', { doing: 'read the catalog', what: `version ${version}` });
+}
+
+function fenceLost(ours: number, current: number, newest: Row | undefined): TidemarkError {
+  const since = newest === undefined ? '' : `, ${newest['holder']}, since ${instant(newest['since_us'] as number)}`;
+  return new TidemarkError('fence-lost', {
+    doing: 'commit to the catalog',
+    why: `another writer took over (fence ${current}${since}; ours ${ours})`,
+    now: 'stop this writer; the other one continues where it left off',
+  });
+}
+
+function instant(us: number): string {
+  return new Date(us / 1000).toISOString();
+}
