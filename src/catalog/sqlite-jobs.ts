@@ -1,0 +1,500 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { TidemarkError } from '../domain/error.ts';
+import type { AttemptRow, CatchUpRow, CatchUpState, LogLevel, RunLogLine, RunState } from '../domain/job.ts';
+import { runStates } from '../domain/job.ts';
+import type {
+  AttemptSpan,
+  JobChange,
+  JobMemory,
+  JobStore,
+  JobTurn,
+  RunFilter,
+  RunWait,
+  StoredCatchUp,
+  StoredRun,
+} from '../ports/job-store.ts';
+
+const schemaVersion = 1;
+
+const schema = `
+CREATE TABLE turn (
+  one INTEGER PRIMARY KEY CHECK (one = 1), fence INTEGER NOT NULL, last_run INTEGER NOT NULL, last_catch_up INTEGER NOT NULL
+) STRICT;
+INSERT INTO turn VALUES (1, 0, 0, 0);
+CREATE TABLE runs (
+  id INTEGER PRIMARY KEY, job TEXT NOT NULL, partition TEXT, state TEXT NOT NULL, cause TEXT NOT NULL,
+  priority INTEGER NOT NULL, attempts INTEGER NOT NULL, max_attempts INTEGER NOT NULL, queued_at_us INTEGER NOT NULL,
+  started_at_us INTEGER, ended_at_us INTEGER, next_attempt_at_us INTEGER, heartbeat_at_us INTEGER, progress REAL,
+  row_count INTEGER, bytes INTEGER, effect TEXT, error_code TEXT, error_message TEXT, catch_up INTEGER,
+  arguments TEXT NOT NULL, waits TEXT NOT NULL, lost INTEGER NOT NULL, inputs TEXT
+) STRICT;
+CREATE INDEX runs_of_job ON runs (job, partition, id);
+CREATE INDEX active_runs ON runs (id) WHERE ended_at_us IS NULL;
+CREATE INDEX ended_runs ON runs (ended_at_us) WHERE ended_at_us IS NOT NULL;
+CREATE INDEX runs_of_catch_up ON runs (catch_up) WHERE catch_up IS NOT NULL;
+CREATE TABLE attempts (
+  run INTEGER NOT NULL, attempt INTEGER NOT NULL, started_at_us INTEGER NOT NULL, ended_at_us INTEGER,
+  outcome TEXT NOT NULL, error_code TEXT, error_message TEXT, PRIMARY KEY (run, attempt)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX attempts_by_start ON attempts (started_at_us);
+CREATE TABLE log_lines (
+  run INTEGER NOT NULL, sequence INTEGER NOT NULL, at_us INTEGER NOT NULL, level TEXT NOT NULL, text TEXT NOT NULL,
+  PRIMARY KEY (run, sequence)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE jobs (name TEXT PRIMARY KEY, is_paused INTEGER NOT NULL, cursor_us INTEGER) STRICT, WITHOUT ROWID;
+CREATE TABLE catch_ups (
+  id INTEGER PRIMARY KEY, job TEXT NOT NULL, jobs TEXT NOT NULL, from_date TEXT NOT NULL, to_date TEXT NOT NULL,
+  at_once INTEGER NOT NULL, day_order TEXT NOT NULL, state TEXT NOT NULL, asked_at_us INTEGER NOT NULL
+) STRICT;
+`;
+
+const doing = 'use the record of jobs';
+
+/**
+ * The record of jobs in one SQLite file of its own: its many small writes never make a lake commit wait. They survive the
+ * death of the process; a power cut may take the last moments, and then work is done again, which changes nothing.
+ */
+export async function openSqliteJobs(path: string): Promise<JobStore> {
+  mkdirSync(dirname(path), { recursive: true });
+  let database: DatabaseSync;
+  try {
+    database = new DatabaseSync(path, { timeout: 5000 });
+    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
+  } catch (cause) {
+    throw new TidemarkError('jobs-unreadable', { doing: 'open the record of jobs', why: reasonOf(cause), cause });
+  }
+  inTransaction(database, () => {
+    const { user_version: found } = database.prepare('PRAGMA user_version').get() as { user_version: number };
+    if (found === schemaVersion) return;
+    if (found > schemaVersion) {
+      throw new TidemarkError('jobs-too-new', {
+        doing: 'open the record of jobs',
+        why: `its format is ${found}, this program knows ${schemaVersion}`,
+        now: 'use the program that wrote it, or a newer one',
+      });
+    }
+    database.exec(schema);
+    database.exec(`PRAGMA user_version = ${schemaVersion}`);
+  });
+  return new SqliteJobs(database);
+}
+
+class SqliteJobs implements JobStore {
+  readonly #database: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+  #isClosed = false;
+
+  constructor(database: DatabaseSync) {
+    this.#database = database;
+  }
+
+  async takeTurn(): Promise<JobTurn> {
+    return inTransaction(this.#database, () => {
+      this.#do('UPDATE turn SET fence = fence + 1');
+      const row = this.#one('SELECT * FROM turn') as unknown as TurnRow;
+      return { fence: row.fence, lastRun: row.last_run, lastCatchUp: row.last_catch_up };
+    });
+  }
+
+  async change(fence: number, changes: readonly JobChange[]): Promise<void> {
+    inTransaction(this.#database, () => {
+      this.#checkTurn(fence);
+      let lastRun = 0;
+      let lastCatchUp = 0;
+      for (const change of changes) {
+        this.#apply(change);
+        if (change.kind === 'run') lastRun = Math.max(lastRun, change.run.id);
+        if (change.kind === 'catch-up') lastCatchUp = Math.max(lastCatchUp, change.catchUp.id);
+      }
+      if (lastRun + lastCatchUp > 0) {
+        this.#do(
+          'UPDATE turn SET last_run = max(last_run, ?1), last_catch_up = max(last_catch_up, ?2) WHERE last_run < ?1 OR last_catch_up < ?2',
+          lastRun,
+          lastCatchUp,
+        );
+      }
+    });
+  }
+
+  #apply(change: JobChange): void {
+    switch (change.kind) {
+      case 'run': {
+        const { run } = change;
+        this.#do(
+          'INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+          run.id, run.job, run.partition, run.state, run.cause, run.priority, run.attempts, run.maxAttempts, run.queuedAtUs,
+          run.startedAtUs, run.endedAtUs, run.nextAttemptAtUs, run.heartbeatAtUs, run.progress, run.rows, run.bytes,
+          run.effect, run.error?.code ?? null, run.error?.message ?? null, run.catchUp, JSON.stringify(run.arguments),
+          run.waits.join(' '), run.lost, run.inputs,
+        ); // biome-ignore format: in the order of the columns
+        break;
+      }
+      case 'attempt-begun': {
+        const { run, attempt, atUs } = change;
+        const added = this.#do(
+          `INSERT INTO attempts VALUES (?, ?, ?, NULL, 'running', NULL, NULL) ON CONFLICT DO NOTHING`,
+          run,
+          attempt,
+          atUs,
+        );
+        if (added !== 1) throw conflict(`attempt ${attempt} of run ${run}`, 'it began before');
+        break;
+      }
+      case 'attempt-ended': {
+        const { run, attempt, atUs, outcome, error } = change;
+        const ended = this.#do(
+          `UPDATE attempts SET ended_at_us = ?, outcome = ?, error_code = ?, error_message = ?
+           WHERE run = ? AND attempt = ? AND outcome = 'running'`,
+          atUs, outcome, error?.code ?? null, error?.message ?? null, run, attempt,
+        ); // biome-ignore format: in the order of the columns
+        if (ended !== 1) throw conflict(`attempt ${attempt} of run ${run}`, 'it is not under way');
+        break;
+      }
+      case 'log':
+        for (const { sequence, atUs, level, text } of change.lines) {
+          this.#do('INSERT OR REPLACE INTO log_lines VALUES (?, ?, ?, ?, ?)', change.run, sequence, atUs, level, text);
+        }
+        break;
+      case 'job': {
+        const { name, isPaused, cursorUs } = change.job;
+        this.#do('INSERT OR REPLACE INTO jobs VALUES (?, ?, ?)', name, isPaused ? 1 : 0, cursorUs);
+        break;
+      }
+      case 'catch-up': {
+        const { id, job, jobs, fromDate, toDate, atOnce, order, state, askedAtUs } = change.catchUp;
+        this.#do(
+          'INSERT OR REPLACE INTO catch_ups VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+          id, job, JSON.stringify(jobs), fromDate, toDate, atOnce, order, state, askedAtUs,
+        ); // biome-ignore format: in the order of the columns
+        break;
+      }
+      case 'forget-run':
+        this.#forget(change.run);
+        break;
+    }
+  }
+
+  #forget(run: number): void {
+    this.#do('DELETE FROM runs WHERE id = ?', run);
+    this.#do('DELETE FROM attempts WHERE run = ?', run);
+    this.#do('DELETE FROM log_lines WHERE run = ?', run);
+  }
+
+  async run(id: number): Promise<StoredRun | undefined> {
+    const row = this.#one('SELECT * FROM runs WHERE id = ?', id) as RunColumns | undefined;
+    return row === undefined ? undefined : storedRun(row);
+  }
+
+  async runs(filter: RunFilter): Promise<readonly StoredRun[]> {
+    const { job, partition, states, cause, catchUp, before, limit } = filter;
+    const where: string[] = [];
+    const values: SQLInputValue[] = [];
+    const only = (condition: string, ...bound: SQLInputValue[]) => {
+      where.push(condition);
+      values.push(...bound);
+    };
+    if (job !== undefined) only('job = ?', job);
+    if (partition !== undefined) only('partition IS ?', partition);
+    if (states !== undefined) only(`state IN (${states.map(() => '?').join(', ')})`, ...states);
+    if (cause !== undefined) only('instr(cause, ?) > 0', cause);
+    if (catchUp !== undefined) only('catch_up = ?', catchUp);
+    if (before !== undefined) only('id < ?', before);
+    const condition = where.length === 0 ? '' : `WHERE ${where.join(' AND ')}`;
+    return this.#runs(`SELECT * FROM runs ${condition} ORDER BY id DESC LIMIT ?`, ...values, limit);
+  }
+
+  async activeRuns(): Promise<readonly StoredRun[]> {
+    return this.#runs('SELECT * FROM runs WHERE ended_at_us IS NULL ORDER BY id');
+  }
+
+  async latestRuns(): Promise<readonly StoredRun[]> {
+    return this.#runs('SELECT * FROM runs WHERE id IN (SELECT max(id) FROM runs GROUP BY job)');
+  }
+
+  async attempts(run: number): Promise<readonly AttemptRow[]> {
+    const rows = this.#all('SELECT * FROM attempts WHERE run = ? ORDER BY attempt', run) as unknown as AttemptColumns[];
+    return rows.map((row) => ({
+      attempt: row.attempt,
+      startedAtUs: row.started_at_us,
+      endedAtUs: row.ended_at_us,
+      outcome: row.outcome,
+      error: errorOf(row),
+    }));
+  }
+
+  async spans(fromUs: number, toUs: number, limit: number): Promise<readonly AttemptSpan[]> {
+    const rows = this.#all(
+      `SELECT runs.job, runs.queued_at_us, this.*, before.ended_at_us AS previous_ended_at_us FROM attempts AS this
+       JOIN runs ON runs.id = this.run
+       LEFT JOIN attempts AS before ON before.run = this.run AND before.attempt = this.attempt - 1
+       WHERE this.started_at_us < ?2 AND (this.ended_at_us IS NULL OR this.ended_at_us > ?1)
+       ORDER BY this.started_at_us DESC, this.run DESC, this.attempt DESC LIMIT ?3`,
+      fromUs,
+      toUs,
+      limit,
+    ) as unknown as (AttemptColumns & { job: string; queued_at_us: number; previous_ended_at_us: number | null })[];
+    return rows.reverse().map((row) => ({
+      job: row.job,
+      run: row.run,
+      attempt: row.attempt,
+      queuedAtUs: row.queued_at_us,
+      previousEndedAtUs: row.previous_ended_at_us,
+      startedAtUs: row.started_at_us,
+      endedAtUs: row.ended_at_us,
+      outcome: row.outcome,
+    }));
+  }
+
+  async log(
+    run: number,
+    { after, limit, levels }: { after: number; limit: number; levels?: readonly LogLevel[] },
+  ): Promise<readonly RunLogLine[]> {
+    const only = levels === undefined ? '' : `AND level IN (${levels.map(() => '?').join(', ')})`;
+    const rows = this.#all(
+      `SELECT * FROM log_lines WHERE run = ? AND sequence > ? ${only} ORDER BY sequence LIMIT ?`,
+      run,
+      after,
+      ...(levels ?? []),
+      limit,
+    ) as unknown as { sequence: number; at_us: number; level: LogLevel; text: string }[];
+    return rows.map((row) => ({ sequence: row.sequence, atUs: row.at_us, level: row.level, text: row.text }));
+  }
+
+  async counts(): Promise<{ byState: Record<RunState, number>; kept: number }> {
+    const rows = this.#all('SELECT state, count(*) AS runs FROM runs GROUP BY state') as unknown as {
+      state: RunState;
+      runs: number;
+    }[];
+    const byState = Object.fromEntries(runStates.map((state) => [state, 0])) as Record<RunState, number>;
+    for (const { state, runs } of rows) byState[state] = runs;
+    return { byState, kept: rows.reduce((sum, { runs }) => sum + runs, 0) };
+  }
+
+  async endedSince(state: RunState, sinceUs: number): Promise<number> {
+    const sql = 'SELECT count(*) AS runs FROM runs WHERE ended_at_us >= ? AND state = ?';
+    return (this.#one(sql, sinceUs, state) as { runs: number }).runs;
+  }
+
+  async jobs(): Promise<readonly JobMemory[]> {
+    const rows = this.#all('SELECT * FROM jobs ORDER BY name') as unknown as {
+      name: string;
+      is_paused: number;
+      cursor_us: number | null;
+    }[];
+    return rows.map((row) => ({ name: row.name, isPaused: row.is_paused === 1, cursorUs: row.cursor_us }));
+  }
+
+  async catchUps(filter: { states?: readonly CatchUpState[]; limit: number }): Promise<readonly StoredCatchUp[]> {
+    const { states, limit } = filter;
+    const where = states === undefined ? '' : `WHERE state IN (${states.map(() => '?').join(', ')})`;
+    const sql = `SELECT * FROM catch_ups ${where} ORDER BY id DESC LIMIT ?`;
+    return (this.#all(sql, ...(states ?? []), limit) as unknown as CatchUpColumns[]).map(storedCatchUp);
+  }
+
+  async catchUp(id: number): Promise<StoredCatchUp | undefined> {
+    const row = this.#one('SELECT * FROM catch_ups WHERE id = ?', id) as CatchUpColumns | undefined;
+    return row === undefined ? undefined : storedCatchUp(row);
+  }
+
+  async catchUpDays(id: number): Promise<CatchUpRow['days']> {
+    const rows = this.#all(
+      `SELECT job, partition, state, id FROM runs WHERE id IN (
+         SELECT max(id) FROM runs WHERE catch_up = ? GROUP BY job, partition) ORDER BY job, partition`,
+      id,
+    ) as unknown as { job: string; partition: string; state: RunState; id: number }[];
+    return rows.map((row) => ({ job: row.job, date: row.partition, state: row.state, run: row.id }));
+  }
+
+  async forget(
+    fence: number,
+    { endedBeforeUs, keep, limit }: { endedBeforeUs: number; keep: number; limit: number },
+  ): Promise<number> {
+    return inTransaction(this.#database, () => {
+      this.#checkTurn(fence);
+      const rows = this.#all(
+        `SELECT id FROM runs WHERE ended_at_us IS NOT NULL
+         AND (ended_at_us < ?1 OR id <= coalesce((SELECT id FROM runs ORDER BY id DESC LIMIT 1 OFFSET ?2), 0))
+         AND id NOT IN (SELECT max(id) FROM runs GROUP BY job) ORDER BY id LIMIT ?3`,
+        endedBeforeUs,
+        keep,
+        limit,
+      ) as unknown as { id: number }[];
+      for (const { id } of rows) this.#forget(id);
+      return rows.length;
+    });
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#statements.clear();
+    this.#database.close();
+  }
+
+  #checkTurn(fence: number): void {
+    const { fence: current } = this.#one('SELECT fence FROM turn') as { fence: number };
+    if (current === fence) return;
+    throw new TidemarkError('fence-lost', {
+      doing,
+      why: `another scheduler took over (fence ${current}, ours ${fence})`,
+      now: 'stop this one; the other goes on where it left off',
+    });
+  }
+
+  #prepared(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#database.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  #do(sql: string, ...values: SQLInputValue[]): number {
+    return Number(this.#prepared(sql).run(...values).changes);
+  }
+
+  #one(sql: string, ...values: SQLInputValue[]): unknown {
+    return this.#prepared(sql).get(...values);
+  }
+
+  #all(sql: string, ...values: SQLInputValue[]): unknown[] {
+    return this.#prepared(sql).all(...values);
+  }
+
+  #runs(sql: string, ...values: SQLInputValue[]): StoredRun[] {
+    return (this.#all(sql, ...values) as RunColumns[]).map(storedRun);
+  }
+}
+
+interface TurnRow {
+  fence: number;
+  last_run: number;
+  last_catch_up: number;
+}
+
+interface ErrorColumns {
+  error_code: string | null;
+  error_message: string | null;
+}
+
+interface RunColumns extends ErrorColumns {
+  id: number;
+  job: string;
+  partition: string | null;
+  state: RunState;
+  cause: string;
+  priority: number;
+  attempts: number;
+  max_attempts: number;
+  queued_at_us: number;
+  started_at_us: number | null;
+  ended_at_us: number | null;
+  next_attempt_at_us: number | null;
+  heartbeat_at_us: number | null;
+  progress: number | null;
+  row_count: number | null;
+  bytes: number | null;
+  effect: string | null;
+  catch_up: number | null;
+  arguments: string;
+  waits: string;
+  lost: number;
+  inputs: string | null;
+}
+
+interface AttemptColumns extends ErrorColumns {
+  run: number;
+  attempt: number;
+  started_at_us: number;
+  ended_at_us: number | null;
+  outcome: AttemptRow['outcome'];
+}
+
+interface CatchUpColumns {
+  id: number;
+  job: string;
+  jobs: string;
+  from_date: string;
+  to_date: string;
+  at_once: number;
+  day_order: StoredCatchUp['order'];
+  state: CatchUpState;
+  asked_at_us: number;
+}
+
+function errorOf({ error_code: code, error_message: message }: ErrorColumns): AttemptRow['error'] {
+  return code === null ? null : { code, message: message ?? '' };
+}
+
+function storedRun(row: RunColumns): StoredRun {
+  return {
+    id: row.id,
+    job: row.job,
+    partition: row.partition,
+    state: row.state,
+    cause: row.cause,
+    priority: row.priority,
+    attempts: row.attempts,
+    maxAttempts: row.max_attempts,
+    queuedAtUs: row.queued_at_us,
+    startedAtUs: row.started_at_us,
+    endedAtUs: row.ended_at_us,
+    nextAttemptAtUs: row.next_attempt_at_us,
+    heartbeatAtUs: row.heartbeat_at_us,
+    waitsFor: null,
+    progress: row.progress,
+    rows: row.row_count,
+    bytes: row.bytes,
+    effect: row.effect,
+    error: errorOf(row),
+    catchUp: row.catch_up,
+    arguments: JSON.parse(row.arguments) as Record<string, string>,
+    waits: row.waits === '' ? [] : (row.waits.split(' ') as RunWait[]),
+    lost: row.lost,
+    inputs: row.inputs,
+  };
+}
+
+function storedCatchUp(row: CatchUpColumns): StoredCatchUp {
+  return {
+    id: row.id,
+    job: row.job,
+    jobs: JSON.parse(row.jobs) as string[],
+    fromDate: row.from_date,
+    toDate: row.to_date,
+    atOnce: row.at_once,
+    order: row.day_order,
+    state: row.state,
+    askedAtUs: row.asked_at_us,
+  };
+}
+
+function conflict(what: string, why: string): TidemarkError {
+  return new TidemarkError('job-conflict', { doing: 'record', what, why });
+}
+
+function inTransaction<T>(database: DatabaseSync, work: () => T): T {
+  try {
+    database.exec('BEGIN IMMEDIATE');
+    const result = work();
+    database.exec('COMMIT');
+    return result;
+  } catch (cause) {
+    if (database.isOpen && database.isTransaction) database.exec('ROLLBACK');
+    if (cause instanceof TidemarkError) throw cause;
+    const isFull = (cause as { errcode?: number }).errcode === 13;
+    throw new TidemarkError(isFull ? 'disk-full' : 'jobs-failed', {
+      doing,
+      why: reasonOf(cause),
+      retry: 'later',
+      cause,
+    });
+  }
+}
+
+function reasonOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
