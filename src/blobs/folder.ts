@@ -5,9 +5,9 @@ import { dirname, join, resolve, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { TidemarkError } from '../domain/error.ts';
 import type { BlobEntry, BlobStore } from '../ports/blob-store.ts';
+import { checkBlobName, incomingFolder } from './blob-name.ts';
 
-/** Files being written; never listed. What a killed process left here goes when it is old enough to be nobody's. */
-const incomingFolder = '.incoming';
+/** Files being written are never listed. What a killed process left there goes when it is old enough to be nobody's. */
 const abandonedMs = 3_600_000;
 
 /** Blobs as files below `folder`. A blob is written under another name, synced, renamed, and its folder synced. */
@@ -135,16 +135,8 @@ class FolderBlobs implements BlobStore {
 
   /** The path of a name; names can not leave the folder. */
   #path(name: string): string {
-    const parts = name.split('/');
-    const isPlain = parts.every((part) => /^[A-Za-z0-9_=.-]+$/.test(part) && part !== '.' && part !== '..');
-    if (!isPlain || parts[0] === incomingFolder || name.length > 512) {
-      throw new TidemarkError('bad-blob-name', {
-        doing: 'use the blob name',
-        what: JSON.stringify(name.slice(0, 100)),
-        why: 'names are letters, digits and _ = . - in parts joined by /',
-      });
-    }
-    return join(this.#root, ...parts);
+    checkBlobName(name);
+    return join(this.#root, ...name.split('/'));
   }
 
   async #incoming(): Promise<string> {
