@@ -21,7 +21,8 @@ const uncheckedModes = ['no-verify'];
  * `postgres://user@host:5432/database?sslmode=verify-full`. A password in it is refused, and no message repeats the text:
  * settings files are shown, copied and committed.
  */
-export function parsePostgresUrl(text: string): PostgresAddress {
+export function parsePostgresUrl(text: string, what = 'setting catalog.url'): PostgresAddress {
+  const refused = (why: string, now: string) => new TidemarkError('config-invalid', { doing: 'use', what, why, now });
   let url: URL;
   try {
     url = new URL(text);
@@ -47,12 +48,17 @@ export function parsePostgresUrl(text: string): PostgresAddress {
     tls: tlsOf(
       url.searchParams.get('sslmode') ?? process.env['PGSSLMODE'],
       url.searchParams.get('sslrootcert') ?? process.env['PGSSLROOTCERT'],
+      refused,
     ),
   };
 }
 
 /** `require` checks the certificate as well: a connection that is encrypted to anybody is worth little. */
-function tlsOf(mode: string | undefined, rootFile: string | undefined): PostgresAddress['tls'] {
+function tlsOf(
+  mode: string | undefined,
+  rootFile: string | undefined,
+  refused: (why: string, now: string) => TidemarkError,
+): PostgresAddress['tls'] {
   if (mode === undefined || mode === '' || mode === 'allow' || mode === 'prefer') return undefined;
   if (plainModes.includes(mode)) return false;
   if (uncheckedModes.includes(mode)) return { rejectUnauthorized: false };
@@ -71,8 +77,4 @@ function tlsOf(mode: string | undefined, rootFile: string | undefined): Postgres
       now: 'check sslrootcert in catalog.url, or PGSSLROOTCERT',
     });
   }
-}
-
-function refused(why: string, now: string): TidemarkError {
-  return new TidemarkError('config-invalid', { doing: 'use', what: 'setting catalog.url', why, now });
 }

@@ -39,6 +39,11 @@ const wrongFiles: [yaml: string, message: RegExp][] = [
     'venue: { resolve: { "api.binance.com": nowhere } }',
     /setting venue\.resolve\.api\.binance\.com .*an address and a port/,
   ],
+  ['catalog: { url: "postgres://host/db" }', /setting catalog\.url .*in SQLite — set catalog\.kind to postgres/],
+  ['catalog: { kind: postgress }', /setting catalog\.kind .*did you mean postgres\?/],
+  ['catalog: { schema: "a;b" }', /setting catalog\.schema .*a plain name/],
+  ['catalog: { kind: postgres, url: "postgres://host/db?sslmode=maybe" }', /sslmode maybe is not known/],
+  ['catalog: { kind: postgres, url: "mysql://host/db" }', /does not begin with postgres:\/\//],
   ['[1, 2]', /it is not a map of settings/],
   ['a: [', /cannot use file .* — mend the YAML/],
   ['dataDir: a\ndataDir: b', /must be unique .* — mend the YAML/],
@@ -98,6 +103,29 @@ test('a settings file that was named must be there; the usual one need not be', 
   assert.throws(() => loadConfig({ file: folder, env: {}, cwd: folder }), refusedWith(/— name a settings file/));
   assert.equal(loadConfig({ env: {}, cwd: folder }).file, undefined);
 });
+
+for (const url of [
+  '"postgres://tidemark:hunter2@host/db"',
+  '"postgres://host/db?password=hunter2"',
+  '"postgres://host/db?sslpassword=hunter2"',
+  '"postgres://tidemark:hunter2@host:port/db"',
+  '["postgres://tidemark:hunter2@host/db"]',
+]) {
+  test(`a password in ${url} is refused, from a file and a variable, and never repeated`, () => {
+    for (const refuse of [
+      () => load(`catalog: { kind: postgres, url: ${url} }`),
+      () => load('catalog: { kind: postgres }', { TIDEMARK_CATALOG_URL: url.replaceAll('"', '') }),
+    ]) {
+      assert.throws(refuse, (error) => {
+        assert.ok(error instanceof TidemarkError);
+        assert.equal(error.code, 'config-invalid');
+        assert.match(error.message, /catalog\.url/);
+        assert.doesNotMatch(`${error.message} ${error.stack} ${JSON.stringify(error)} ${error.cause}`, /hunter2/);
+        return true;
+      });
+    }
+  });
+}
 
 function refusedWith(message: RegExp) {
   return (error: unknown): boolean => {

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
+import { parsePostgresUrl } from '../catalog/postgres-address.ts';
 import { TidemarkError } from '../domain/error.ts';
 import { parseInstrumentId, streamKinds } from '../domain/instrument.ts';
 import { intervals } from '../domain/interval.ts';
@@ -46,6 +47,20 @@ export const configSchema = z.strictObject({
       commitSeconds: z.number().min(1).max(60).default(20),
       maxPendingRows: z.int().min(1000).default(500_000),
       maintenanceSeconds: z.number().min(1).max(3600).default(30),
+    })
+    .prefault({}),
+  /** SQLite in the data folder, or a PostgreSQL server that several machines reach. */
+  catalog: z
+    .strictObject({
+      kind: z.enum(['sqlite', 'postgres']).default('sqlite'),
+      /** Without a password, which comes from the places that PostgreSQL's own tools read. */
+      url: z.string().optional(),
+      schema: z
+        .string()
+        .regex(/^[a-z_][a-z0-9_]{0,62}$/, 'it must be a plain name in lower case')
+        .default('tidemark'),
+      /** How long an outage of the server is waited out. */
+      retrySeconds: z.number().min(1).max(3600).default(120),
     })
     .prefault({}),
   /** Where the venue is reached; the default is the venue itself. */
@@ -116,6 +131,7 @@ export function loadConfig(options: {
   const parsed = configSchema.safeParse(settings);
   if (!parsed.success) throw explain(parsed.error.issues[0]!, settings, { file, origin, known });
   for (const id of parsed.data.instruments) checkInstrument(id, whereFrom('instruments', { file, origin }));
+  checkCatalog(parsed.data.catalog, `setting catalog.url in ${whereFrom('catalog.url', { file, origin })}`);
   for (const key of known) origin[key] ??= 'default';
   return { config: parsed.data, origin, file: hasFile ? file : undefined };
 }
@@ -138,7 +154,17 @@ function checkInstrument(id: string, where: string): void {
   );
 }
 
+function checkCatalog({ kind, url }: Config['catalog'], what: string): void {
+  if (url === undefined) return;
+  parsePostgresUrl(url, what);
+  if (kind !== 'postgres') throw refused(what, 'the catalog is in SQLite', 'set catalog.kind to postgres as well');
+}
+
+/** May hold a secret that does not belong there: no message repeats their values. */
+const unrepeatedKeys: readonly string[] = ['catalog.url'];
+
 const optionalKeys = [
+  'catalog.url',
   'venue.streams.spot',
   'venue.streams.usdm',
   'venue.rest.spot',
@@ -248,7 +274,8 @@ function explain(
     return refused(what, why, nearest === undefined ? now : `did you mean ${nearest}?`);
   }
   const message = issue.message.replace(/^Invalid input: /, '').replace(/^[A-Z]/, (letter) => letter.toLowerCase());
-  return refused(what, given === undefined ? message : `${JSON.stringify(given)}: ${message}`, now);
+  const isShown = given !== undefined && !unrepeatedKeys.includes(key);
+  return refused(what, isShown ? `${JSON.stringify(given)}: ${message}` : message, now);
 }
 
 function unknownKey(what: string, key: string, known: readonly string[]): TidemarkError {

@@ -39,6 +39,10 @@ const byCode: Readonly<Record<string, number>> = {
   'data-folder-used': exitCodes.conflict,
   'fence-lost': exitCodes.conflict,
   network: exitCodes.network,
+  'catalog-unreachable': exitCodes.network,
+  'catalog-refused': exitCodes.network,
+  'catalog-outcome-unknown': exitCodes.network,
+  'shared-lake': exitCodes.usage,
   'rate-limited': exitCodes.rateLimited,
 };
 

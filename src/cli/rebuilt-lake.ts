@@ -45,6 +45,15 @@ export async function rebuildLake(
   world: World,
   options: { readonly replaces: boolean },
 ): Promise<Rebuilt> {
+  const isShared = config.catalog.kind !== 'sqlite';
+  if (isShared && options.replaces) {
+    throw new TidemarkError('shared-lake', {
+      doing: 'replace',
+      what: 'the lake',
+      why: 'other machines read its catalog',
+      now: 'rebuild without --replace compares; to begin anew name another catalog.schema, and the engine derives all into it',
+    });
+  }
   if (!existsSync(layout.recorderJournal)) {
     throw new TidemarkError('not-found', {
       doing: 'rebuild from',
@@ -63,7 +72,7 @@ export async function rebuildLake(
     let days: RebuiltDay[] | undefined;
     try {
       frames = await derive(config, layout, world, stores.lake);
-      if (recorderLock !== undefined && existsSync(layout.catalog)) {
+      if (recorderLock !== undefined && (isShared || existsSync(layout.catalog))) {
         days = await compare(config, layout, world, stores.lake);
       }
     } finally {
@@ -102,7 +111,7 @@ async function derive(config: Config, layout: Layout, world: World, lake: Lake):
 }
 
 async function compare(config: Config, layout: Layout, world: World, rebuilt: Lake): Promise<RebuiltDay[]> {
-  const stores = await openStores(layout);
+  const stores = await openStores(layout, { settings: config });
   try {
     // An engine that was killed left the lake behind its journals: what it would do first is done first.
     await derive(config, layout, world, stores.lake);

@@ -10,6 +10,7 @@ import { openJournalReader } from '../journal/reader.ts';
 import { listSegments, segmentPath } from '../journal/segment-name.ts';
 import { openJournalWriter } from '../journal/writer.ts';
 import type { Engine } from '../pipeline/engine.ts';
+import type { Catalog } from '../ports/catalog.ts';
 import type { Lake } from '../ports/lake.ts';
 import type { Logger } from '../ports/log.ts';
 import type { Source, StreamWish, VenueHosts } from '../ports/source.ts';
@@ -123,15 +124,38 @@ export async function runRecorder(config: Config, cwd: string, log: Logger): Pro
   };
 }
 
-/** Lake, catalog and warehouse of a data folder. */
+/** Settings that say where lake and catalog are. */
+export type StoreSettings = Pick<Config, 'catalog'>;
+
+export interface StoreOptions {
+  readonly isReadOnly?: boolean;
+  /** Without them all is in the data folder. */
+  readonly settings?: StoreSettings;
+  readonly log?: Logger;
+}
+
+async function openCatalog(layout: Layout, { settings, isReadOnly, log }: StoreOptions): Promise<Catalog> {
+  if (settings?.catalog.kind !== 'postgres') return openSqliteCatalog(layout.catalog);
+  const { openPostgresCatalog } = await import('../catalog/postgres.ts');
+  const { url, schema, retrySeconds } = settings.catalog;
+  return openPostgresCatalog({
+    schema,
+    retryForMs: retrySeconds * 1000,
+    ...(url === undefined ? {} : { url }),
+    ...(isReadOnly === undefined ? {} : { isReadOnly }),
+    ...(log === undefined ? {} : { log }),
+  });
+}
+
+/** Lake, catalog and warehouse of a data folder, or those that the settings name. */
 export async function openStores(
   layout: Layout,
-  options: { isReadOnly?: boolean } = {},
+  options: StoreOptions = {},
 ): Promise<{ lake: Lake; warehouse: Warehouse; close(): Promise<void> }> {
   const { openParquetLake } = await import('../lake/parquet-lake.ts');
   const { openDuckdbWarehouse } = await import('../warehouse/duckdb.ts');
   if (!options.isReadOnly) mkdirSync(layout.lake, { recursive: true });
-  const catalog = await openSqliteCatalog(layout.catalog);
+  const catalog = await openCatalog(layout, options);
   const lake = await openParquetLake({
     catalog,
     blobs: openFolderBlobs(layout.lake),
@@ -187,7 +211,7 @@ export async function runEngine(
     version,
     onFailure: failJournal,
   });
-  const stores = await openStores(layout);
+  const stores = await openStores(layout, { settings: config, log });
   mkdirSync(layout.recorderJournal, { recursive: true });
   const readers = [
     await openJournalReader(world, { folder: layout.recorderJournal, writer: 'recorder' }),

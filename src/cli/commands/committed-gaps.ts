@@ -2,6 +2,7 @@ import type { GapReason, GapState } from '../../domain/state.ts';
 import type { GapRow, LedgerRow } from '../../protocol/api.ts';
 import { openCommitted } from '../committed.ts';
 import type { Layout } from '../layout.ts';
+import type { StoreSettings } from '../wire.ts';
 
 const sql = `SELECT 'binance:' || market || ':' || symbol AS instrument, stream, from_id, to_id, epoch_us(opened_at) AS opened_at,
   epoch_us(closed_at) AS closed_at, state, reason, held_count, by_aggregate_count, tried FROM gaps`;
@@ -9,8 +10,9 @@ const sql = `SELECT 'binance:' || market || ':' || symbol AS instrument, stream,
 /** The gaps that the lake holds, for when no engine runs. */
 export async function committedGaps(
   layout: Layout,
+  settings: StoreSettings,
 ): Promise<{ gaps: readonly GapRow[]; ledger: readonly LedgerRow[] }> {
-  const committed = await openCommitted(layout);
+  const committed = await openCommitted(layout, settings);
   try {
     const result = await committed.query(sql);
     const gaps = result.rows.map(

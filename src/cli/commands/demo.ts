@@ -29,6 +29,10 @@ export function registerDemo(program: Command): void {
       const dataDir = path.join(config.dataDir, 'demo');
       const layout = layoutOf(dataDir, process.cwd());
       await startFolderAnew(layout, endingDemoMs);
+      // Variables that say where real data go must not reach the processes of a demo: a file has all they need.
+      for (const name of Object.keys(process.env)) {
+        if (name.startsWith('TIDEMARK_') && name !== 'TIDEMARK_LOG_LEVEL') delete process.env[name];
+      }
       const supervisor = new Supervisor(log);
       const ready = new Promise<HarbourReady>((resolve) => {
         supervisor.start({

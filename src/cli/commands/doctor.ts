@@ -2,6 +2,7 @@ import { accessSync, constants, existsSync, statfsSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import type { Command } from 'commander';
+import { TidemarkError } from '../../domain/error.ts';
 import type { Config } from '../config.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { layoutOf } from '../layout.ts';
@@ -78,14 +79,19 @@ function checkDisk(config: Config): Check[] {
 
 async function checkLake(config: Config): Promise<Check> {
   const layout = layoutOf(config.dataDir, process.cwd());
-  if (!existsSync(layout.catalog)) return { name: 'lake', result: 'pass', detail: 'nothing recorded yet' };
+  const isShared = config.catalog.kind === 'postgres';
+  const nothing: Check = { name: 'lake', result: 'pass', detail: 'nothing recorded yet' };
+  if (!isShared && !existsSync(layout.catalog)) return nothing;
+  // Whoever asks wants to know now, not when an outage is over.
+  const settings = { ...config, catalog: { ...config.catalog, retrySeconds: 2 } };
   try {
-    const stores = await openStores(layout, { isReadOnly: true });
+    const stores = await openStores(layout, { isReadOnly: true, settings });
     const state = await stores.lake.open();
     await stores.close();
     return { name: 'lake', result: 'pass', detail: `catalog version ${state.version}, ${state.files.length} files` };
   } catch (error) {
-    return { name: 'lake', result: 'fail', detail: String(error) };
+    if (isShared && error instanceof TidemarkError && error.code === 'not-found') return nothing;
+    return { name: 'lake', result: 'fail', detail: error instanceof Error ? error.message : String(error) };
   }
 }
 

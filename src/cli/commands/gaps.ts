@@ -27,7 +27,7 @@ export function registerGaps(program: Command): void {
         const layout = layoutOf(config.dataDir, process.cwd());
         const world = createNodeWorld();
         const url = await runningEngineUrl(layout, world);
-        const all = url === undefined ? await committedGaps(layout) : await askEngine(url);
+        const all = url === undefined ? await committedGaps(layout, config) : await askEngine(url);
         const gaps = all.gaps
           .filter(
             (gap) =>

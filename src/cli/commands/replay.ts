@@ -87,6 +87,8 @@ async function replay(files: readonly string[], options: ReplayOptions, command:
     configSchema.parse({
       ...settings,
       dataDir,
+      // What is replayed stays apart from what was recorded.
+      catalog: {},
       dataKind: 'replay',
       instruments: [...new Set(recorded.streams.map(({ instrument }) => instrumentId(instrument)))],
       streams: [...new Set(recorded.streams.map(({ kind }) => kind))],

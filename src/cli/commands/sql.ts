@@ -5,6 +5,7 @@ import { TidemarkError } from '../../domain/error.ts';
 import type { Problem, SqlAnswer } from '../../protocol/api.ts';
 import { createNodeWorld } from '../../world/node/index.ts';
 import { openCommitted } from '../committed.ts';
+import type { Config } from '../config.ts';
 import { layoutOf } from '../layout.ts';
 import { print, textTable } from '../output.ts';
 import { configOf, globalOptions } from '../program.ts';
@@ -43,7 +44,7 @@ export function registerSql(program: Command): void {
         });
       }
       const { config } = configOf(command);
-      const answer = await ask(sql, config.dataDir, options.maxRows);
+      const answer = await ask(sql, config, options.maxRows);
       const warnings = [
         ...(answer.source === 'committed' ? ['no engine runs on this data folder: committed rows only'] : []),
         ...(answer.truncated ? [`only the first ${options.maxRows} rows; there are more`] : []),
@@ -74,8 +75,8 @@ function readStatement(file: string): string {
 
 type Answer = Pick<SqlAnswer, 'columns' | 'rows' | 'truncated' | 'catalogVersion'> & { source: 'engine' | 'committed' };
 
-async function ask(sql: string, dataDir: string, maxRows: number): Promise<Answer> {
-  const layout = layoutOf(dataDir, process.cwd());
+async function ask(sql: string, config: Config, maxRows: number): Promise<Answer> {
+  const layout = layoutOf(config.dataDir, process.cwd());
   const url = await runningEngineUrl(layout, createNodeWorld());
   if (url !== undefined) {
     const response = await fetch(`${url}/api/v1/sql`, {
@@ -90,7 +91,7 @@ async function ask(sql: string, dataDir: string, maxRows: number): Promise<Answe
     }
     return { ...((await response.json()) as SqlAnswer), source: 'engine' };
   }
-  const committed = await openCommitted(layout);
+  const committed = await openCommitted(layout, config);
   try {
     return { ...(await committed.query(sql, { maxRows })), source: 'committed' };
   } finally {
