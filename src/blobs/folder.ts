@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { copyFile, lstat, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, link, lstat, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { TidemarkError } from '../domain/error.ts';
@@ -31,7 +31,7 @@ class FolderBlobs implements BlobStore {
     const incoming = await this.#incoming();
     try {
       await writeSynced(incoming, bytes);
-      await this.#publish(incoming, target);
+      await this.#publishOnce(incoming, target, name);
     } catch (error) {
       await rm(incoming, { force: true }).catch(() => undefined);
       throw writeError(name, error);
@@ -54,7 +54,7 @@ class FolderBlobs implements BlobStore {
         await rm(localPath, { force: true });
       });
       await syncPath(incoming);
-      await this.#publish(incoming, target);
+      await this.#publishOnce(incoming, target, name);
     } catch (error) {
       await rm(incoming, { force: true }).catch(() => undefined);
       throw writeError(name, error);
@@ -169,6 +169,23 @@ class FolderBlobs implements BlobStore {
     await this.#makeFolder(folder);
     await rename(incoming, target);
     await syncPath(folder);
+  }
+
+  /** Of two that write the same name at once, one is first and stays. */
+  async #publishOnce(incoming: string, target: string, name: string): Promise<void> {
+    await this.#makeFolder(dirname(target));
+    try {
+      await link(incoming, target);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      // A file system without links has no way to refuse the second one.
+      if (code === 'EPERM' || code === 'ENOTSUP' || code === 'ENOSYS') return this.#publish(incoming, target);
+      if (code !== 'EEXIST') throw error;
+      const { size } = await stat(incoming);
+      await this.#holdsSame(target, name, () => sha256OfFile(incoming), size);
+    }
+    await rm(incoming);
+    await syncPath(dirname(target));
   }
 
   async #makeFolder(folder: string): Promise<void> {

@@ -37,6 +37,17 @@ const promises: Promises<BlobStoreUnderTest> = {
     await assert.rejects(store.putFile('name', await localFile(bytesOf('third'))), { code: 'blob-conflict' });
     assert.equal(textOf(await store.get('name')), 'first');
   },
+  'of several that put other bytes under one name at once, one is first and stays': async ({ store, reopen }) => {
+    const stores = [store, await reopen(), await reopen()];
+    for (let round = 0; round < 10; round++) {
+      const name = `race/${round}`;
+      const puts = await Promise.allSettled(stores.map((one, at) => one.put(name, bytesOf(`writer ${at}`))));
+      const firsts = puts.flatMap(({ status }, at) => (status === 'fulfilled' ? [at] : []));
+      assert.equal(firsts.length, 1);
+      for (const put of puts) if (put.status === 'rejected') assert.equal(put.reason.code, 'blob-conflict');
+      assert.equal(textOf(await store.get(name)), `writer ${firsts[0]}`);
+    }
+  },
   'a local file is taken in whole': async ({ store, localFile }) => {
     const bytes = new Uint8Array(3_000_000).map((_, at) => at % 251);
     await store.putFile('x/large', await localFile(bytes));

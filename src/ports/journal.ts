@@ -72,6 +72,18 @@ export interface SegmentHead {
   readonly sessions: readonly SessionRecord[];
   /** The plan in force, if one had been journalled. */
   readonly plan?: import('./source.ts').Plan;
+  /** Only in the first segment after the journal was brought back from where it had been shipped. */
+  readonly restored?: RestoredJournal;
+}
+
+/** What a journal says of its loss when it was brought back from where it had been shipped. */
+export interface RestoredJournal {
+  /** Known to the store, too, so that no other copy of this journal can go on there. */
+  readonly seal: string;
+  /** End of what had been shipped: what followed is gone. */
+  readonly shippedTo: JournalPosition;
+  /** End of what had been derived and committed of it, where that is known. */
+  readonly derivedTo?: JournalPosition;
 }
 
 export interface JournalReader {
@@ -114,6 +126,7 @@ export interface WriterRecord {
   version: string;
   /** What a restart cut from the torn tail of the segment before. */
   cut?: { segment: number; offset: number; bytes: number };
+  restored?: RestoredJournal;
 }
 
 export interface PulseRecord {
