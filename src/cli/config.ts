@@ -63,6 +63,21 @@ export const configSchema = z.strictObject({
       retrySeconds: z.number().min(1).max(3600).default(120),
     })
     .prefault({}),
+  /** The journals' copy elsewhere, from which a machine that lost its disk comes back. */
+  shipping: z
+    .strictObject({
+      /** Default: where `store` is set. */
+      enabled: z.boolean().optional(),
+      /** A folder on another disk. */
+      store: z.string().min(1).optional(),
+      maxDelaySeconds: z.number().min(0.1).max(3600).default(5),
+      maxObjectBytes: z
+        .int()
+        .min(65_536)
+        .max(256 * 1024 * 1024)
+        .default(8 * 1024 * 1024),
+    })
+    .prefault({}),
   /** Where the venue is reached; the default is the venue itself. */
   venue: z
     .strictObject({
@@ -164,6 +179,8 @@ function checkCatalog({ kind, url }: Config['catalog'], what: string): void {
 const unrepeatedKeys: readonly string[] = ['catalog.url'];
 
 const optionalKeys = [
+  'shipping.enabled',
+  'shipping.store',
   'catalog.url',
   'venue.streams.spot',
   'venue.streams.usdm',

@@ -24,6 +24,7 @@ import { createNodeWorld } from '../world/node/index.ts';
 import type { Config } from './config.ts';
 import type { Layout } from './layout.ts';
 import { layoutOf } from './layout.ts';
+import { openShipping } from './shipped.ts';
 import { version } from './version.ts';
 
 /**
@@ -180,6 +181,8 @@ export interface RunningEngine extends Running {
 }
 
 const derivedLookMs = 10;
+/** So long the last bytes may take at the end; what is left is shipped at the next start. */
+const shippingGraceMs = 5000;
 
 export interface EngineSettings {
   /** Instead of every configured stream of every configured instrument. */
@@ -212,6 +215,7 @@ export async function runEngine(
     onFailure: failJournal,
   });
   const stores = await openStores(layout, { settings: config, log });
+  const shipping = await openShipping(config, layout, world, log);
   mkdirSync(layout.recorderJournal, { recursive: true });
   const readers = [
     await openJournalReader(world, { folder: layout.recorderJournal, writer: 'recorder' }),
@@ -243,6 +247,7 @@ export async function runEngine(
         }
       }
     },
+    shipping,
     scratchFolder: path.join(layout.scratch, 'tail'),
     version,
     seed: settings.seed ?? null,
@@ -288,6 +293,8 @@ export async function runEngine(
       for (const reader of readers) await reader.close();
       await stores.close();
       await journal.close();
+      // With what closing the journal wrote.
+      await shipping?.stop(shippingGraceMs);
       rmSync(layout.engineFile, { force: true });
     },
   };

@@ -17,6 +17,7 @@ import { Market } from './market.ts';
 import type { MarketView } from './market-view.ts';
 import type { PlanSubject } from './plan-keeper.ts';
 import { PlanKeeper } from './plan-keeper.ts';
+import type { Shipping } from './shipping.ts';
 import { TailFiles } from './tail-files.ts';
 import { wants } from './wants.ts';
 
@@ -37,6 +38,8 @@ export interface EngineOptions {
   readonly maintenancePeriodMs: number;
   /** Compresses closed segments of a journal that lie wholly before this one. */
   readonly compressBefore: (writer: string, segment: number) => Promise<void>;
+  /** Copies the journals elsewhere; started here, stopped by who made it, once the journals are closed. */
+  readonly shipping?: Shipping | undefined;
   /** Scratch folder for query tails. */
   readonly scratchFolder: string;
   readonly version: string;
@@ -78,7 +81,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   const governor = new Governor({ world, source, hosts: options.hosts, journal: options.journal, log });
   const hub = new Hub(derivation, market);
   const planKeeper = new PlanKeeper(world.files, options.planFile, source, options.subject);
-  market.attach({ committer, follower, governor, hub });
+  market.attach({ committer, follower, governor, hub, shipping: options.shipping });
   derivation.live = hub;
   const keepPlan = () => {
     const plan = planKeeper.keep(derivation.clock.offsetUs);
@@ -93,6 +96,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     });
   };
   keepPlan();
+  options.shipping?.start();
   log.info({ catalogVersion: state.version }, 'engine resumed');
 
   let failure: unknown;

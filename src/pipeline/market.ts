@@ -35,6 +35,7 @@ import type { Hub, Progress } from './hub.ts';
 import type { InstrumentState } from './instrument-state.ts';
 import type { LiveUpdate, MarketView } from './market-view.ts';
 import { gapRow, shownDigits, tradeRow } from './rows.ts';
+import type { Shipping } from './shipping.ts';
 import type { TailFiles } from './tail-files.ts';
 
 export interface MarketOptions {
@@ -53,6 +54,7 @@ export interface EngineParts {
   readonly follower: Follower;
   readonly governor: Governor;
   readonly hub: Hub;
+  readonly shipping?: Shipping | undefined;
 }
 
 /** Candles kept in memory at start, behind the newest venue time. */
@@ -319,6 +321,7 @@ export class Market implements MarketView {
         weightPerMinute: rest?.weightPerMinute ?? 0,
         blockedUntilUs: rest === undefined || rest.blockedForMs === 0 ? null : nowUs + rest.blockedForMs * 1000,
       },
+      shipping: parts?.shipping?.status ?? null,
       findings: derivation.findingCount,
     };
   }

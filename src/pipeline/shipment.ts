@@ -1,8 +1,8 @@
 import { TidemarkError } from '../domain/error.ts';
-import type { JournalPosition } from '../ports/journal.ts';
 import type { Logger } from '../ports/log.ts';
 import type { JournalBytes, SegmentPiece, ShippedEnd, ShippedJournal } from '../ports/shipping.ts';
 import type { World } from '../ports/world.ts';
+import type { ShippedJournalStatus } from '../protocol/api.ts';
 
 export interface ShipmentOptions {
   readonly world: Pick<World, 'clock' | 'timers' | 'random'>;
@@ -11,20 +11,6 @@ export interface ShipmentOptions {
   /** Plain bytes an object has, unless one block is longer. */
   readonly maxObjectBytes: number;
   readonly log: Logger;
-}
-
-/** How far a journal is shipped. */
-export interface JournalShipment {
-  readonly writer: string;
-  /** `conflict`: the store holds another journal under this name, so nothing is shipped until someone decides. */
-  readonly state: 'starting' | 'shipping' | 'retrying' | 'conflict';
-  /** The first record not shipped; undefined while it is not known. */
-  readonly shippedTo: JournalPosition | undefined;
-  /** Synced here and not shipped; 0 while `shippedTo` is not known. */
-  readonly behindBytes: number;
-  readonly behindRecords: number;
-  readonly shippedAtUs: number | undefined;
-  readonly error: string | undefined;
 }
 
 /** In the journal: what is shipped next begins here. */
@@ -48,11 +34,11 @@ export class ShipmentOfJournal {
   #isSure = false;
   #retryAtUs = 0;
   #unshippedSinceUs: number | undefined;
-  #state: JournalShipment['state'] = 'starting';
-  #error: string | undefined;
+  #state: ShippedJournalStatus['state'] = 'starting';
+  #error: string | null = null;
   #behindBytes = 0;
   #behindRecords = 0;
-  #shippedAtUs: number | undefined;
+  #shippedAtUs: number | null = null;
   #retryDelayMs = retryDelayMsMin;
   #isFinishing = false;
   #isAbandoned = false;
@@ -68,12 +54,11 @@ export class ShipmentOfJournal {
     this.#options = options;
   }
 
-  get shipment(): JournalShipment {
-    const at = this.#at;
+  get status(): ShippedJournalStatus {
     return {
       writer: this.#bytes.writer,
       state: this.#state,
-      shippedTo: at === undefined ? undefined : { writer: this.#bytes.writer, ...at },
+      shippedTo: this.#at ?? null,
       behindBytes: this.#behindBytes,
       behindRecords: this.#behindRecords,
       shippedAtUs: this.#shippedAtUs,
@@ -235,11 +220,11 @@ export class ShipmentOfJournal {
   }
 
   #succeeded(): void {
-    if (this.#error !== undefined) {
+    if (this.#error !== null) {
       this.#options.log.info({ writer: this.#bytes.writer }, 'the journal is shipped again');
     }
     this.#state = 'shipping';
-    this.#error = undefined;
+    this.#error = null;
     this.#retryDelayMs = retryDelayMsMin;
   }
 
@@ -248,7 +233,7 @@ export class ShipmentOfJournal {
     const { log, world } = this.#options;
     const isConflict = error instanceof TidemarkError && error.code === 'shipping-conflict';
     const message = error instanceof Error ? error.message : String(error);
-    if (this.#error === undefined || (isConflict && this.#state !== 'conflict')) {
+    if (this.#error === null || (isConflict && this.#state !== 'conflict')) {
       log.error({ writer: this.#bytes.writer, error: message }, 'the journal cannot be shipped; it is tried again');
     }
     this.#state = isConflict ? 'conflict' : 'retrying';

@@ -104,6 +104,7 @@ export async function openShipping(
 ): Promise<Shipping> {
   return new Shipping({
     world,
+    store: 'file:///store',
     journals: [
       {
         bytes: await openJournalBytes(world, { folder, writer: 'recorder' }),

@@ -105,7 +105,7 @@ test('a store that is down delays nobody, says how much is not shipped, and gets
   const shipping = await openShipping(folder, flaky.blobs, { log });
   shipping.start();
   await appendFrames(writer, texts(100));
-  const behind = () => shipping.journals[0]!;
+  const behind = () => shipping.status.journals[0]!;
   while (behind().behindRecords < writer.syncedSequence) await new Promise((resolve) => setTimeout(resolve, 20));
   assert.equal(behind().state, 'retrying');
   assert.match(behind().error!, /the store is down/);
@@ -118,7 +118,7 @@ test('a store that is down delays nobody, says how much is not shipped, and gets
   while (behind().behindBytes > 0) await new Promise((resolve) => setTimeout(resolve, 20));
   assert.deepEqual(
     [behind().state, behind().error, behind().shippedTo?.sequence],
-    ['shipping', undefined, writer.syncedSequence],
+    ['shipping', null, writer.syncedSequence],
   );
   await writer.close();
   await shipping.stop(20_000);
@@ -135,7 +135,7 @@ test('an answer lost after the write took effect changes nothing', async (t) => 
   flaky.loseAnswers = true;
   const shipping = await openShipping(folder, flaky.blobs, { log, maxObjectBytes: 1000 });
   shipping.start();
-  while (shipping.journals[0]!.state !== 'retrying') await new Promise((resolve) => setTimeout(resolve, 20));
+  while (shipping.status.journals[0]!.state !== 'retrying') await new Promise((resolve) => setTimeout(resolve, 20));
   await appendFrames(writer, texts(50, 50));
   flaky.loseAnswers = false;
   await writer.close();
@@ -196,7 +196,7 @@ test('damaged bytes of a closed segment are shipped as they are, those of an ope
   const { log } = notingLog();
   const shipping = await openShipping(folder, blobs, { log });
   shipping.start();
-  while (shipping.journals[0]!.state === 'starting') await new Promise((resolve) => setTimeout(resolve, 20));
+  while (shipping.status.journals[0]!.state === 'starting') await new Promise((resolve) => setTimeout(resolve, 20));
   await shipping.stop(300);
   const open = (await shippedSegments(blobs)).segments.get(1)!;
   assert.ok(open.length > 0 && open.length <= 3000 && open.equals(bytes.subarray(0, open.length)));

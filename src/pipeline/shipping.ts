@@ -1,7 +1,10 @@
 import type { JournalBytes, ShippedJournal } from '../ports/shipping.ts';
-import { type JournalShipment, ShipmentOfJournal, type ShipmentOptions } from './shipment.ts';
+import type { ShippingStatus } from '../protocol/api.ts';
+import { ShipmentOfJournal, type ShipmentOptions } from './shipment.ts';
 
 export interface ShippingOptions extends ShipmentOptions {
+  /** Its address, for whoever looks. */
+  readonly store: string;
   readonly journals: readonly { readonly bytes: JournalBytes; readonly shipped: ShippedJournal }[];
 }
 
@@ -24,8 +27,8 @@ export class Shipping {
   }
 
   /** How far each journal is shipped, and what is in the way. */
-  get journals(): readonly JournalShipment[] {
-    return this.#journals.map((journal) => journal.shipment);
+  get status(): ShippingStatus {
+    return { store: this.#options.store, journals: this.#journals.map((journal) => journal.status) };
   }
 
   /** Ships what is synced now, for `graceMs` at most, and ends. */

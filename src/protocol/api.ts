@@ -177,7 +177,28 @@ export interface StatusAnswer {
     readonly weightPerMinute: number;
     readonly blockedUntilUs: number | null;
   };
+  /** The journals' copy elsewhere; null where none is kept. */
+  readonly shipping: ShippingStatus | null;
   readonly findings: number;
+}
+
+export interface ShippingStatus {
+  /** Address of the store. */
+  readonly store: string;
+  readonly journals: readonly ShippedJournalStatus[];
+}
+
+export interface ShippedJournalStatus {
+  readonly writer: string;
+  /** `conflict`: the store holds another journal under this name; nothing is shipped until someone decides. */
+  readonly state: 'starting' | 'shipping' | 'retrying' | 'conflict';
+  /** Where the copy ends; null while the store has not said it. */
+  readonly shippedTo: { readonly segment: number; readonly offset: number; readonly sequence: number } | null;
+  /** Durable here and lost with this machine's disk. */
+  readonly behindBytes: number;
+  readonly behindRecords: number;
+  readonly shippedAtUs: number | null;
+  readonly error: string | null;
 }
 
 /** GET /api/v1/health: 200 when `ok` or `degraded`, 503 when `failing`. */

@@ -161,6 +161,23 @@ export const ledgerRowSchema = z
   })
   .meta({ id: 'LedgerRow' });
 
+export const shippingStatusSchema = z
+  .object({
+    store: z.string(),
+    journals: z.array(
+      z.object({
+        writer: z.string(),
+        state: z.enum(['starting', 'shipping', 'retrying', 'conflict']),
+        shippedTo: z.object({ segment: z.int(), offset: z.int(), sequence: z.int() }).nullable(),
+        behindBytes: z.int().describe('durable here and lost with this disk'),
+        behindRecords: count,
+        shippedAtUs: instantUs.nullable(),
+        error: z.string().nullable(),
+      }),
+    ),
+  })
+  .meta({ id: 'ShippingStatus' });
+
 export const statusAnswerSchema = z
   .object({
     version: z.string(),
@@ -181,6 +198,7 @@ export const statusAnswerSchema = z
       bytes: z.int(),
     }),
     rest: z.object({ usedWeight: z.number(), weightPerMinute: z.number(), blockedUntilUs: instantUs.nullable() }),
+    shipping: shippingStatusSchema.nullable(),
     findings: count,
   })
   .meta({ id: 'StatusAnswer' });

@@ -28,6 +28,13 @@ export function healthOf(status: StatusAnswer): HealthAnswer {
   if (status.rest.blockedUntilUs !== null && status.rest.blockedUntilUs > status.nowUs) {
     degraded.push({ code: 'rest-blocked', detail: 'the venue refuses REST requests for now; repair waits' });
   }
+  for (const { writer, state, error, behindBytes: unshipped } of status.shipping?.journals ?? []) {
+    if (state === 'conflict') {
+      failing.push({ code: 'shipping-conflict', detail: `the journal of the ${writer} is not shipped: ${error}` });
+    } else if (state === 'retrying') {
+      degraded.push({ code: 'shipping-late', detail: `${unshipped} bytes of the ${writer} are not shipped: ${error}` });
+    }
+  }
   return {
     status: failing.length > 0 ? 'failing' : degraded.length > 0 ? 'degraded' : 'ok',
     reasons: [...failing, ...degraded],

@@ -146,6 +146,17 @@ export function createMetrics(sources: {
     for (const { writer, behindBytes } of s.journals) behind.set(writer, (behind.get(writer) ?? 0) + behindBytes);
     return [...behind].map(([writer, bytes]) => [{ writer }, bytes] as const);
   });
+  const byShipped = ({ shipping }: StatusAnswer) =>
+    (shipping?.journals ?? []).map((journal) => ({ labels: { writer: journal.writer }, journal }));
+  read('tidemark_shipping_behind_bytes', 'Bytes of journals that are lost with this disk', ['writer'], (s) =>
+    byShipped(s).map(({ labels, journal }) => [labels, journal.behindBytes] as const),
+  );
+  read('tidemark_shipping_behind_records', 'Records of journals that are lost with this disk', ['writer'], (s) =>
+    byShipped(s).map(({ labels, journal }) => [labels, journal.behindRecords] as const),
+  );
+  read('tidemark_shipping_failing', '1 while a journal cannot be shipped', ['writer'], (s) =>
+    byShipped(s).map(({ labels, journal }) => [labels, journal.error === null ? 0 : 1] as const),
+  );
   read('tidemark_lake_files', 'Data files of the current catalog version', [], (s) => [[{}, s.lake.files]]);
   read('tidemark_lake_bytes', 'Bytes of these files', [], (s) => [[{}, s.lake.bytes]]);
   read('tidemark_lake_commit_timestamp_seconds', 'Time of the last lake commit', [], (s) =>

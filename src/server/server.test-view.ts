@@ -270,6 +270,20 @@ export class TestView implements MarketView {
         bytes: 48_123_456,
       },
       rest: { usedWeight: 26, weightPerMinute: 6000, blockedUntilUs: null },
+      shipping: {
+        store: 's3://tidemark/journal',
+        journals: [
+          {
+            writer: 'recorder',
+            state: 'shipping',
+            shippedTo: { segment: 3, offset: 1_000_000, sequence: 7000 },
+            behindBytes: 2048,
+            behindRecords: 12,
+            shippedAtUs: this.#nowUs,
+            error: null,
+          },
+        ],
+      },
       findings: 2,
     };
   }

@@ -89,6 +89,7 @@ async function replay(files: readonly string[], options: ReplayOptions, command:
       dataDir,
       // What is replayed stays apart from what was recorded.
       catalog: {},
+      shipping: {},
       dataKind: 'replay',
       instruments: [...new Set(recorded.streams.map(({ instrument }) => instrumentId(instrument)))],
       streams: [...new Set(recorded.streams.map(({ kind }) => kind))],
