@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { copyFile, link, lstat, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { TidemarkError } from '../domain/error.ts';
 import type { BlobEntry, BlobStore } from '../ports/blob-store.ts';
 import { checkBlobName, incomingFolder } from './blob-name.ts';
+import { sha256, sha256OfFile } from './sha256.ts';
 
 /** Files being written are never listed. What a killed process left there goes when it is old enough to be nobody's. */
 const abandonedMs = 3_600_000;
@@ -216,16 +217,6 @@ async function syncPath(path: string): Promise<void> {
   } finally {
     await handle.close();
   }
-}
-
-function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
-}
-
-async function sha256OfFile(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
-  return hash.digest('hex');
 }
 
 function missingError(name: string, cause: unknown): TidemarkError {

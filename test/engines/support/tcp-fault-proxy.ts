@@ -8,8 +8,10 @@ export type Fate =
   | 'cut'
   /** They arrive, and the first bytes of the answer are lost with the connection. */
   | 'lose-answer'
-  /** They arrive, and from then on nothing more passes either way, and nobody is told. */
-  | 'silence';
+  /** They arrive, and from then on nothing passes either way, and nobody is told. */
+  | 'silence'
+  /** They vanish, and so does all that follows, and nobody is told. */
+  | 'vanish';
 
 export interface TcpFaultProxyOptions {
   readonly targetPort: number;
@@ -83,8 +85,8 @@ export class TcpFaultProxy {
         if (fate !== 'pass') this.harmed++;
         if (fate === 'cut') return cut();
         if (fate === 'lose-answer') losesAnswer = true;
-        if (fate === 'silence') isSilent = true;
-        server.write(bytes);
+        if (fate === 'silence' || fate === 'vanish') isSilent = true;
+        if (fate !== 'vanish') server.write(bytes);
       });
     });
   }
