@@ -23,6 +23,7 @@ const nowUs = 'floor(extract(epoch FROM clock_timestamp()) * 1000000)::bigint';
 const fileColumns =
   'name, table_name, market, date, level, row_count, bytes, min_time_us, max_time_us, sha256, added_version';
 const fileTypes = ['text', 'text', 'text', 'text', 'text', 'bigint', 'bigint', 'bigint', 'bigint', 'text', 'bigint'];
+const versionColumns = 'version, positions, checkpoint, committed_at_us';
 const fileOrder = 'table_name, market, date, min_time_us, name';
 
 /** The catalog in a schema of a PostgreSQL database, for writers and readers on several machines. */
@@ -45,6 +46,8 @@ class PostgresCatalog implements Catalog {
   readonly #schema: string;
   /** One commit at a time: a writer's row in the catalog keeps the token of its last one only. */
   #lastCommit: Promise<unknown> = Promise.resolve();
+  /** As it was last read. */
+  #newest: CatalogState | undefined;
 
   constructor(session: PostgresSession, schema: string) {
     this.#session = session;
@@ -68,22 +71,46 @@ class PostgresCatalog implements Catalog {
   }
 
   async state(version?: number): Promise<CatalogState> {
-    if (version !== undefined && !Number.isSafeInteger(version)) throw noSuchVersion(version);
-    const wanted = version ?? `(SELECT max(version) FROM ${this.#schema}.versions)`;
+    if (version !== undefined) return this.#stateAt(version);
+    this.#newest = (await this.#stateSince(this.#newest)) ?? (await this.#stateAt());
+    return this.#newest;
+  }
+
+  async #stateAt(version?: number): Promise<CatalogState> {
+    const wanted = version === undefined ? `(SELECT max(version) FROM ${this.#schema}.versions)` : integer(version);
     const [versions, files] = await this.#session.read('read the catalog', [
-      `SELECT version, positions, checkpoint, committed_at_us FROM ${this.#schema}.versions WHERE version = ${wanted}`,
+      `SELECT ${versionColumns} FROM ${this.#schema}.versions WHERE version = ${wanted}`,
       `SELECT ${fileColumns} FROM ${this.#schema}.files WHERE added_version <= ${wanted}
          AND (removed_version IS NULL OR removed_version > ${wanted}) ORDER BY ${fileOrder}`,
     ]);
     const row = versions![0] as VersionRow | undefined;
-    if (row === undefined) throw noSuchVersion(version);
-    return {
-      version: row.version,
-      committedAtUs: row.committed_at_us,
-      positions: JSON.parse(row.positions) as JournalPosition[],
-      checkpoint: row.checkpoint ?? undefined,
-      files: (files as unknown as FileRow[]).map(dataFile),
-    };
+    if (row === undefined) {
+      throw new TidemarkError('no-such-version', { doing: 'read the catalog', what: `version ${version}` });
+    }
+    return stateOf(row, (files as unknown as FileRow[]).map(dataFile));
+  }
+
+  /**
+   * The newest state, from what changed since a known one: a lake of years has more files than a commit should fetch.
+   * Undefined when the known version was forgotten since.
+   */
+  async #stateSince(known: CatalogState | undefined): Promise<CatalogState | undefined> {
+    if (known === undefined) return undefined;
+    const [versions, still, changes] = await this.#session.read('read the catalog', [
+      `SELECT ${versionColumns} FROM ${this.#schema}.versions ORDER BY version DESC LIMIT 1`,
+      `SELECT 1 FROM ${this.#schema}.versions WHERE version = ${known.version} AND committed_at_us = ${known.committedAtUs}`,
+      `SELECT ${fileColumns}, removed_version FROM ${this.#schema}.files
+         WHERE added_version > ${known.version} OR removed_version > ${known.version}`,
+    ]);
+    if (still!.length === 0) return undefined;
+    const row = versions![0] as unknown as VersionRow;
+    const changed = changes as unknown as (FileRow & { removed_version: number | null })[];
+    if (changed.length === 0) return stateOf(row, known.files);
+    const files = new Map(known.files.map((file) => [file.name, file]));
+    // A file may be removed and added again: what is live now comes last.
+    for (const { name } of changed) files.delete(name);
+    for (const file of changed) if (file.removed_version === null) files.set(file.name, dataFile(file));
+    return stateOf(row, [...files.values()].sort(inFileOrder));
   }
 
   commit(fence: number, change: CatalogChange): Promise<number> {
@@ -103,7 +130,7 @@ class PostgresCatalog implements Catalog {
       this.#lockTurn,
       `SELECT fence, holder, since_us, token, version FROM ${schema}.writers ORDER BY fence DESC LIMIT 1`,
       `SELECT token, version FROM ${schema}.writers WHERE token = ${pg.escapeLiteral(token)}`,
-      `SELECT version, positions, checkpoint, committed_at_us FROM ${schema}.versions ORDER BY version DESC LIMIT 1`,
+      `SELECT ${versionColumns} FROM ${schema}.versions ORDER BY version DESC LIMIT 1`,
     ];
     return this.#session.change('commit to the catalog', opening, async (run, [turn, newest, made, versions]) => {
       if (made!.length > 0) return made![0]!['version'] as number;
@@ -277,11 +304,13 @@ async function addRowsChanged(
 
 async function addComputed(run: Run, schema: string, computed: readonly ComputedDay[]): Promise<void> {
   if (computed.length === 0) return;
+  // One statement cannot write a row twice; of two that name the same day the later holds.
+  const newest = new Map(computed.map((one) => [`${one.table}/${one.market}/${one.symbol}/${one.date}`, one]));
   await run(
     `INSERT INTO ${schema}.computed_days SELECT * FROM ${unnested(['text', 'text', 'text', 'text', 'bigint', 'text'])}
      ON CONFLICT (table_name, market, symbol, date)
      DO UPDATE SET input_version = excluded.input_version, code_hash = excluded.code_hash`,
-    columnsOf(computed, ({ table, market, symbol, date, inputVersion, codeHash }) => [
+    columnsOf([...newest.values()], ({ table, market, symbol, date, inputVersion, codeHash }) => [
       table, market, symbol, date, inputVersion, codeHash,
     ]), // biome-ignore format: in the order of the columns
   );
@@ -309,8 +338,29 @@ function integer(value: number): string {
   return String(value);
 }
 
-function noSuchVersion(version: number | undefined): TidemarkError {
-  return new TidemarkError('no-such-version', { doing: 'read the catalog', what: `version ${version}` });
+function stateOf(row: VersionRow, files: readonly DataFile[]): CatalogState {
+  return {
+    version: row.version,
+    committedAtUs: row.committed_at_us,
+    positions: JSON.parse(row.positions) as JournalPosition[],
+    checkpoint: row.checkpoint ?? undefined,
+    files,
+  };
+}
+
+/** The order that the database gives. */
+function inFileOrder(a: DataFile, b: DataFile): number {
+  return (
+    compared(a.table, b.table) ||
+    compared(a.market, b.market) ||
+    compared(a.date, b.date) ||
+    a.minTimeUs - b.minTimeUs ||
+    compared(a.name, b.name)
+  );
+}
+
+function compared(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 function fenceLost(ours: number, current: number, newest: Row | undefined): TidemarkError {
