@@ -19,20 +19,22 @@ import { sha256, sha256OfFile } from './sha256.ts';
 /** Says whose the files below the prefix are. */
 const markerName = 'tidemark-store.json';
 
-/** What this place is known by, when a data folder used it before. */
+/** Who wants to write to a place. */
 export interface Claim {
+  /** Of the data folder. */
   readonly storeId: string;
-  /** This data folder wrote there before, or its catalog knows what lies there. */
-  readonly isKnown: boolean;
+  /** Blobs that its catalog knows; none when it is new. */
+  known(): Promise<readonly string[]>;
 }
 
 export interface S3Blobs extends RemoteBlobs {
   /** Requests sent so far. */
   readonly requests: number;
   /**
-   * Takes the place below the prefix for the lake of `storeId` before anything is written there, and tells whose it is.
-   * Refuses a place with files of others (`store-foreign`), the lake of another data folder (`store-taken`), and a store
-   * whose conditional writes are none (`store-unable`). Ends uploads that were left unfinished long ago.
+   * Takes the place below the prefix before anything is written there; the id by which it is known from then on. A place
+   * with files is taken when they are those that the catalog knows, so that a lake can move. Otherwise it refuses files of
+   * others (`store-foreign`) and the lake of another data folder (`store-taken`), and always a store whose conditional writes
+   * are none (`store-unable`). Ends uploads that were left unfinished long ago.
    */
   claim(claim: Claim): Promise<string>;
 }
@@ -156,15 +158,39 @@ class S3Store implements S3Blobs {
     this.#requests.close();
   }
 
-  async claim({ storeId, isKnown }: Claim): Promise<string> {
+  async claim({ storeId, known }: Claim): Promise<string> {
     const what = `s3://${this.#bucket}/${this.#prefix}`;
     const held = await this.get(markerName).catch((error: unknown) => {
       if (error instanceof TidemarkError && error.code === 'blob-missing') return undefined;
       throw error;
     });
     let owner = held === undefined ? undefined : ownerIn(held);
-    if (held === undefined) {
-      for await (const { name } of this.#keys(this.#prefix)) {
+    if (owner !== storeId && !(await this.#holdsAll(await known(), what, owner))) {
+      throw new TidemarkError('store-taken', {
+        doing: 'keep the lake in',
+        what,
+        why: 'the lake of another data folder lies there, or this one lost its disk',
+        now: 'bring catalog and journal back with tidemark restore, or set lake.s3.prefix to another place',
+      });
+    }
+    if (owner === undefined) {
+      // Of two that claim at once one is refused here.
+      await this.put(markerName, markerOf(storeId));
+      owner = storeId;
+    }
+    await this.#checkConditions(what, markerOf(owner));
+    await abortAbandoned(this.#requests, this.#bucket, this.#prefix).catch((error) => {
+      if (!(error instanceof S3Failure)) throw error;
+    });
+    return owner;
+  }
+
+  /** Whether the place is that of a catalog that knows these blobs; a place without an owner may be empty for a new one. */
+  async #holdsAll(known: readonly string[], what: string, owner: string | undefined): Promise<boolean> {
+    if (owner !== undefined && known.length === 0) return false;
+    const missing = new Set(known);
+    for await (const { name } of this.#keys(this.#prefix)) {
+      if (known.length === 0) {
         throw new TidemarkError('store-foreign', {
           doing: 'keep the lake in',
           what,
@@ -172,23 +198,16 @@ class S3Store implements S3Blobs {
           now: 'set lake.s3.prefix to a place with nothing in it',
         });
       }
-      // Of two that claim at once one is refused here.
-      await this.put(markerName, markerOf(storeId));
-      owner = storeId;
+      missing.delete(name.slice(this.#prefix.length));
     }
-    if (owner === undefined || (owner !== storeId && !isKnown)) {
-      throw new TidemarkError('store-taken', {
-        doing: 'keep the lake in',
-        what,
-        why: 'the lake of another data folder lies there, or this one lost its disk',
-        now: 'bring the catalog and the journal back with tidemark restore, or set lake.s3.prefix to another place',
-      });
-    }
-    await this.#checkConditions(what, markerOf(owner));
-    await abortAbandoned(this.#requests, this.#bucket, this.#prefix).catch((error) => {
-      if (!(error instanceof S3Failure)) throw error;
+    if (missing.size === 0) return true;
+    if (owner !== undefined) return false;
+    throw new TidemarkError('store-incomplete', {
+      doing: 'keep the lake in',
+      what,
+      why: `the catalog names ${missing.size} files that are not there, such as ${[...missing][0]}`,
+      now: 'copy the folder lake of the data folder there first, or set the lake back to where it was',
     });
-    return owner;
   }
 
   /** Writing what is there already must be refused; a store that takes it would let one writer overwrite another's file. */

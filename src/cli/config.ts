@@ -47,6 +47,35 @@ export const configSchema = z.strictObject({
       commitSeconds: z.number().min(1).max(60).default(20),
       maxPendingRows: z.int().min(1000).default(500_000),
       maintenanceSeconds: z.number().min(1).max(3600).default(30),
+      /** Where its files are: in the data folder, or in a bucket with copies of some in the data folder. */
+      store: z.enum(['folder', 's3']).default('folder'),
+      s3: z
+        .strictObject({
+          bucket: z
+            .string()
+            .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'it must be the name of a bucket')
+            .optional(),
+          /** Everything lies below it. */
+          prefix: z
+            .string()
+            .regex(
+              /^([A-Za-z0-9_=.-]+(\/[A-Za-z0-9_=.-]+)*)?$/,
+              'it must be letters, digits and _ = . - in parts joined by /',
+            )
+            .max(200)
+            .default(''),
+          /** Of a server that is not AWS. Credentials come from where AWS's own tools read them. */
+          endpoint: z.url({ protocol: /^https?$/ }).optional(),
+          region: z.string().min(1).optional(),
+          pathStyle: z.boolean().optional(),
+          retrySeconds: z.number().min(1).max(3600).default(120),
+        })
+        .prefault({}),
+      /** Of the copies of a bucket's files. */
+      cacheMaxBytes: z
+        .int()
+        .min(64 * 1024 * 1024)
+        .default(20 * 1024 ** 3),
     })
     .prefault({}),
   /** SQLite in the data folder, or a PostgreSQL server that several machines reach. */
@@ -147,6 +176,7 @@ export function loadConfig(options: {
   if (!parsed.success) throw explain(parsed.error.issues[0]!, settings, { file, origin, known });
   for (const id of parsed.data.instruments) checkInstrument(id, whereFrom('instruments', { file, origin }));
   checkCatalog(parsed.data.catalog, `setting catalog.url in ${whereFrom('catalog.url', { file, origin })}`);
+  checkLakeStore(parsed.data.lake, (key) => `setting ${key} in ${whereFrom(key, { file, origin })}`);
   for (const key of known) origin[key] ??= 'default';
   return { config: parsed.data, origin, file: hasFile ? file : undefined };
 }
@@ -175,10 +205,29 @@ function checkCatalog({ kind, url }: Config['catalog'], what: string): void {
   if (kind !== 'postgres') throw refused(what, 'the catalog is in SQLite', 'set catalog.kind to postgres as well');
 }
 
+function checkLakeStore({ store, s3 }: Config['lake'], whatOf: (key: string) => string): void {
+  if (store === 's3' && s3.bucket === undefined) {
+    throw refused(whatOf('lake.store'), 'no bucket is named', 'set lake.s3.bucket as well');
+  }
+  if (store === 'folder' && s3.bucket !== undefined) {
+    throw refused(whatOf('lake.s3.bucket'), 'the lake is in a folder', 'set lake.store to s3 as well');
+  }
+  if (s3.endpoint === undefined) return;
+  const { username, password } = new URL(s3.endpoint);
+  if (username !== '' || password !== '') {
+    const now = 'put credentials where the tools of AWS read them: the environment or ~/.aws/credentials';
+    throw refused(whatOf('lake.s3.endpoint'), 'it holds credentials', now);
+  }
+}
+
 /** May hold a secret that does not belong there: no message repeats their values. */
-const unrepeatedKeys: readonly string[] = ['catalog.url'];
+const unrepeatedKeys: readonly string[] = ['catalog.url', 'lake.s3.endpoint'];
 
 const optionalKeys = [
+  'lake.s3.bucket',
+  'lake.s3.endpoint',
+  'lake.s3.region',
+  'lake.s3.pathStyle',
   'shipping.enabled',
   'shipping.store',
   'catalog.url',

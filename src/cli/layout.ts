@@ -8,6 +8,10 @@ export interface Layout {
   readonly recorderJournal: string;
   readonly engineJournal: string;
   readonly lake: string;
+  /** Copies of files that lie in a bucket. */
+  readonly cache: string;
+  /** By which the bucket knows this data folder. */
+  readonly storeFile: string;
   readonly catalog: string;
   readonly planFile: string;
   readonly scratch: string;
@@ -22,6 +26,8 @@ export function layoutOf(dataDir: string, cwd: string): Layout {
     recorderJournal: path.join(root, 'journal', 'recorder'),
     engineJournal: path.join(root, 'journal', 'engine'),
     lake: path.join(root, 'lake'),
+    cache: path.join(root, 'cache'),
+    storeFile: path.join(root, 'store.json'),
     catalog: path.join(root, 'catalog.sqlite'),
     planFile: path.join(root, 'plan.json'),
     scratch: path.join(root, 'scratch'),

@@ -54,6 +54,14 @@ export async function rebuildLake(
       now: 'rebuild without --replace compares; to begin anew name another catalog.schema, and the engine derives all into it',
     });
   }
+  if (config.lake.store !== 'folder' && options.replaces) {
+    throw new TidemarkError('shared-lake', {
+      doing: 'replace',
+      what: 'the lake',
+      why: 'its files lie in a bucket',
+      now: 'rebuild without --replace compares; to begin anew remove catalog.sqlite, and the engine derives all into the bucket',
+    });
+  }
   if (!existsSync(layout.recorderJournal)) {
     throw new TidemarkError('not-found', {
       doing: 'rebuild from',

@@ -1,6 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { openFolderBlobs } from '../blobs/folder.ts';
 import { openSqliteCatalog } from '../catalog/sqlite.ts';
 import { TidemarkError } from '../domain/error.ts';
 import { parseInstrumentId } from '../domain/instrument.ts';
@@ -22,6 +21,7 @@ import type { RunningServer } from '../server/index.ts';
 import { createBinanceSource, liveHosts, publicDataHosts } from '../sources/binance/index.ts';
 import { createNodeWorld } from '../world/node/index.ts';
 import type { Config } from './config.ts';
+import { openLakeBlobs } from './lake-blobs.ts';
 import type { Layout } from './layout.ts';
 import { layoutOf } from './layout.ts';
 import { openShipping } from './shipped.ts';
@@ -126,7 +126,7 @@ export async function runRecorder(config: Config, cwd: string, log: Logger): Pro
 }
 
 /** Settings that say where lake and catalog are. */
-export type StoreSettings = Pick<Config, 'catalog'>;
+export type StoreSettings = Pick<Config, 'catalog' | 'lake'>;
 
 export interface StoreOptions {
   readonly isReadOnly?: boolean;
@@ -155,11 +155,16 @@ export async function openStores(
 ): Promise<{ lake: Lake; warehouse: Warehouse; close(): Promise<void> }> {
   const { openParquetLake } = await import('../lake/parquet-lake.ts');
   const { openDuckdbWarehouse } = await import('../warehouse/duckdb.ts');
-  if (!options.isReadOnly) mkdirSync(layout.lake, { recursive: true });
   const catalog = await openCatalog(layout, options);
+  const blobs = await openLakeBlobs(layout, options.settings?.lake, options.isReadOnly ? undefined : catalog).catch(
+    async (error) => {
+      await catalog.close();
+      throw error;
+    },
+  );
   const lake = await openParquetLake({
     catalog,
-    blobs: openFolderBlobs(layout.lake),
+    blobs,
     scratchFolder: path.join(layout.scratch, options.isReadOnly ? `lake-${process.pid}` : 'lake'),
     ...(options.isReadOnly ? { isReadOnly: true } : {}),
   });
@@ -168,6 +173,7 @@ export async function openStores(
     warehouse: openDuckdbWarehouse({}),
     close: async () => {
       await lake.close();
+      await blobs.close();
       await catalog.close();
     },
   };

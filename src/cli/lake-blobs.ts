@@ -1,0 +1,75 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { openFolderBlobs } from '../blobs/folder.ts';
+import { TidemarkError } from '../domain/error.ts';
+import type { BlobStore } from '../ports/blob-store.ts';
+import type { Catalog } from '../ports/catalog.ts';
+import type { Config } from './config.ts';
+import type { Layout } from './layout.ts';
+
+/** The settings as the S3 store takes them. */
+export function s3OptionsOf({ s3 }: Config['lake']) {
+  const { bucket, prefix, endpoint, region, pathStyle, retrySeconds } = s3;
+  return {
+    bucket: bucket!,
+    prefix,
+    patienceMs: retrySeconds * 1000,
+    ...(endpoint === undefined ? {} : { endpoint }),
+    ...(region === undefined ? {} : { region }),
+    ...(pathStyle === undefined ? {} : { pathStyle }),
+  };
+}
+
+/**
+ * Where the lake's files are: a folder of the data folder, or the bucket that the settings name. Whoever writes gives the
+ * catalog along; then the bucket is claimed first, so that nobody takes the files of others for leftovers.
+ */
+export async function openLakeBlobs(layout: Layout, lake?: Config['lake'], writesTo?: Catalog): Promise<BlobStore> {
+  if (lake?.store !== 's3') {
+    if (writesTo !== undefined) mkdirSync(layout.lake, { recursive: true });
+    return openFolderBlobs(layout.lake);
+  }
+  const { openS3Blobs } = await import('../blobs/s3.ts');
+  const { openCachedBlobs } = await import('../blobs/cached.ts');
+  const remote = openS3Blobs(s3OptionsOf(lake));
+  try {
+    if (writesTo !== undefined) {
+      const storeId = readStoreId(layout) ?? writeStoreId(layout, randomUUID());
+      const claimed = await remote.claim({
+        storeId,
+        known: async () => {
+          const { files, checkpoint } = await writesTo.state();
+          return [...files.map((file) => file.name), ...(checkpoint === undefined ? [] : [checkpoint])];
+        },
+      });
+      if (claimed !== storeId) writeStoreId(layout, claimed);
+    }
+  } catch (error) {
+    await remote.close();
+    throw error;
+  }
+  return openCachedBlobs(remote, { folder: layout.cache, maxBytes: lake.cacheMaxBytes });
+}
+
+function readStoreId({ storeFile }: Layout): string | undefined {
+  if (!existsSync(storeFile)) return undefined;
+  try {
+    const { storeId } = JSON.parse(readFileSync(storeFile, 'utf8')) as { storeId?: unknown };
+    if (typeof storeId === 'string') return storeId;
+  } catch {
+    // Told below.
+  }
+  throw new TidemarkError('store-file-unreadable', {
+    doing: 'read',
+    what: storeFile,
+    why: 'it does not name a store',
+    now: 'remove it: a bucket with the files of this catalog is recognised without it',
+  });
+}
+
+function writeStoreId({ dataDir, storeFile }: Layout, storeId: string): string {
+  mkdirSync(dataDir, { recursive: true });
+  writeFileSync(`${storeFile}.new`, `${JSON.stringify({ storeId })}\n`, { flush: true });
+  renameSync(`${storeFile}.new`, storeFile);
+  return storeId;
+}
