@@ -47,6 +47,10 @@ export const configSchema = z.strictObject({
       commitSeconds: z.number().min(1).max(60).default(20),
       maxPendingRows: z.int().min(1000).default(500_000),
       maintenanceSeconds: z.number().min(1).max(3600).default(30),
+      /** Metadata for other engines, after each commit. */
+      iceberg: z.boolean().default(true),
+      /** A file that was replaced stays at least so long for those who still read it. */
+      graceSeconds: z.int().min(0).max(604_800).default(900),
       /** Where its files are: in the data folder, or in a bucket with copies of some in the data folder. */
       store: z.enum(['folder', 's3']).default('folder'),
       s3: z

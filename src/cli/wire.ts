@@ -8,8 +8,11 @@ import { compressSegment } from '../journal/compressed-segment.ts';
 import { openJournalReader } from '../journal/reader.ts';
 import { listSegments, segmentPath } from '../journal/segment-name.ts';
 import { openJournalWriter } from '../journal/writer.ts';
+import type { IcebergPublisher } from '../lake/iceberg/publisher.ts';
 import type { Engine } from '../pipeline/engine.ts';
+import type { BlobStore } from '../ports/blob-store.ts';
 import type { Catalog } from '../ports/catalog.ts';
+import type { IcebergTables } from '../ports/iceberg.ts';
 import type { Lake } from '../ports/lake.ts';
 import type { Logger } from '../ports/log.ts';
 import type { Source, StreamWish, VenueHosts } from '../ports/source.ts';
@@ -148,11 +151,16 @@ async function openCatalog(layout: Layout, { settings, isReadOnly, log }: StoreO
   });
 }
 
+async function openIceberg(catalog: Catalog, blobs: BlobStore, log: Logger | undefined): Promise<IcebergPublisher> {
+  const { IcebergPublisher } = await import('../lake/iceberg/publisher.ts');
+  return new IcebergPublisher({ catalog, blobs, ...(log === undefined ? {} : { log }) });
+}
+
 /** Lake, catalog and warehouse of a data folder, or those that the settings name. */
 export async function openStores(
   layout: Layout,
   options: StoreOptions = {},
-): Promise<{ lake: Lake; warehouse: Warehouse; close(): Promise<void> }> {
+): Promise<{ lake: Lake; iceberg: IcebergTables | undefined; warehouse: Warehouse; close(): Promise<void> }> {
   const { openParquetLake } = await import('../lake/parquet-lake.ts');
   const { openDuckdbWarehouse } = await import('../warehouse/duckdb.ts');
   const catalog = await openCatalog(layout, options);
@@ -162,14 +170,18 @@ export async function openStores(
       throw error;
     },
   );
+  const publishes = options.settings?.lake.iceberg === true && options.isReadOnly !== true;
+  const iceberg = publishes ? await openIceberg(catalog, blobs, options.log) : undefined;
   const lake = await openParquetLake({
     catalog,
     blobs,
+    ...(iceberg === undefined ? {} : { iceberg }),
     scratchFolder: path.join(layout.scratch, options.isReadOnly ? `lake-${process.pid}` : 'lake'),
     ...(options.isReadOnly ? { isReadOnly: true } : {}),
   });
   return {
     lake,
+    iceberg,
     warehouse: openDuckdbWarehouse({}),
     close: async () => {
       await lake.close();

@@ -5,6 +5,8 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import type { TableSpec } from '../domain/table.ts';
 import { sqlColumns, sqlName, sqlText } from '../domain/table-sql.ts';
 import type { DataFile } from '../ports/catalog.ts';
+import { fieldId } from './iceberg/field-id.ts';
+import type { FileFacts } from './iceberg/publisher.ts';
 import { rowsOf } from './sql-session.ts';
 
 /** Rows a row group: small enough that statistics prune a symbol, large enough that columns compress. */
@@ -25,7 +27,9 @@ function parquetOptions(spec: TableSpec, level: DataFile['level']): string {
   const strength = level === 'minute' ? 1 : level === 'hour' ? 3 : 12;
   const groupRows = isBook && level !== 'minute' ? 983_040 : rowGroupRows;
   const layout = `ROW_GROUP_SIZE ${groupRows}${isBook ? ', DICTIONARY_SIZE_LIMIT 1' : ''}`;
-  return `FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, COMPRESSION_LEVEL ${strength}, ${layout}`;
+  const ids = sqlColumns(spec).map(({ name }) => `${sqlName(name)}: ${fieldId(name)}`);
+  return `FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, COMPRESSION_LEVEL ${strength}, ${layout},
+    FIELD_IDS {${ids.join(', ')}}`;
 }
 
 /** Columns in the order of the files. */
@@ -80,6 +84,24 @@ export async function describeParquet(
   return {
     localPath,
     file: { name, table: spec.name, market, date, level, rows, bytes: size, minTimeUs, maxTimeUs, sha256 },
+  };
+}
+
+/** What the footer says: columns, and the statistics of each in each row group. */
+export async function footerOf(connection: DuckDBConnection, localPath: string): Promise<FileFacts> {
+  const path = sqlText(localPath);
+  const columns = (await rowsOf(
+    connection,
+    `SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM read_parquet(${path}, hive_partitioning = false))`,
+  )) as [string, string][];
+  const statistics = (await rowsOf(
+    connection,
+    `SELECT path_in_schema, stats_min_value, stats_max_value, coalesce(min_is_exact AND max_is_exact, false)
+     FROM parquet_metadata(${path})`,
+  )) as [string, string | null, string | null, boolean][];
+  return {
+    columns: columns.map(([name, sqlType]) => ({ name, sqlType })),
+    statistics: statistics.map(([column, min, max, isExact]) => ({ column, min, max, isExact })),
   };
 }
 

@@ -9,6 +9,7 @@ import type { Instrument } from '../domain/instrument.ts';
 import type { Slots } from '../domain/slots.ts';
 import { trades } from '../domain/tables/index.ts';
 import type { Lake, LakeState } from '../ports/lake.ts';
+import { IcebergPublisher } from './iceberg/publisher.ts';
 import { openParquetLake } from './parquet-lake.ts';
 
 export const btc: Instrument = { venue: 'binance', market: 'spot', symbol: 'BTCUSDT' };
@@ -28,14 +29,19 @@ let opened = 0;
 
 export async function newLake(
   folder = mkdtempSync(join(tmpdir(), 'tidemark-lake-')),
-  options: { keptVersions?: number; isKept?: boolean } = {},
+  options: { keptVersions?: number; isKept?: boolean; hasIceberg?: boolean } = {},
 ): Promise<Place> {
   if (!options.isKept) folders.add(folder);
+  const catalog = await openSqliteCatalog(join(folder, 'catalog.db'));
+  const blobs = openFolderBlobs(join(folder, 'blobs'));
+  const kept = options.keptVersions === undefined ? {} : { keptVersions: options.keptVersions };
+  const iceberg = options.hasIceberg ? new IcebergPublisher({ catalog, blobs, ...kept }) : undefined;
   const lake = await openParquetLake({
-    catalog: await openSqliteCatalog(join(folder, 'catalog.db')),
-    blobs: openFolderBlobs(join(folder, 'blobs')),
+    catalog,
+    blobs,
+    ...(iceberg === undefined ? {} : { iceberg }),
     scratchFolder: join(folder, `scratch-${process.pid}-${opened++}`),
-    ...(options.keptVersions === undefined ? {} : { keptVersions: options.keptVersions }),
+    ...kept,
   });
   return { folder, lake, state: await lake.open() };
 }

@@ -24,8 +24,10 @@ import type {
 import { type CompactionWork, compactPartition, nextCompaction } from './compaction.ts';
 import { contentHashes, refuseTwins } from './content-hash.ts';
 import { type FileOrder, fileOrder } from './file-order.ts';
+import type { FileFacts, IcebergPublisher } from './iceberg/publisher.ts';
 import {
   describeParquet,
+  footerOf,
   hashOfFile,
   identityList,
   parquetRelation,
@@ -47,6 +49,8 @@ export interface ParquetLakeOptions {
   readonly memoryMb?: number;
   /** Versions whose files stay readable after newer ones replaced them. */
   readonly keptVersions?: number;
+  /** Told of every change of the files, so that other engines find them; nothing waits for it. */
+  readonly iceberg?: IcebergPublisher;
   /** A reader only: takes no fence, leaves the scratch folder alone, and cannot commit. */
   readonly isReadOnly?: boolean;
 }
@@ -75,6 +79,7 @@ class ParquetLake implements Lake {
   readonly #session: SqlSession;
   readonly #keptVersions: number;
   readonly #isReadOnly: boolean;
+  readonly #iceberg: IcebergPublisher | undefined;
   /** Commits, compactions and sweeps change the file list: one after the other. */
   readonly #turns = new Turns();
   #fence: number | undefined;
@@ -93,12 +98,14 @@ class ParquetLake implements Lake {
     this.#session = session;
     this.#keptVersions = options.keptVersions ?? 64;
     this.#isReadOnly = options.isReadOnly ?? false;
+    this.#iceberg = this.#isReadOnly ? undefined : options.iceberg;
   }
 
   async open(): Promise<LakeState> {
     if (!this.#isReadOnly) this.#fence = await this.#catalog.takeFence();
     const state = await this.#catalog.state();
     const checkpoint = state.checkpoint === undefined ? undefined : await this.#blobs.get(state.checkpoint);
+    if (this.#fence !== undefined) this.#iceberg?.start(this.#fence, state, (file) => this.#footer(file));
     return { ...state, checkpointBytes: checkpoint === undefined ? undefined : zstdDecompressSync(checkpoint) };
   }
 
@@ -184,6 +191,7 @@ class ParquetLake implements Lake {
           written,
           work.files.map((file) => file.name),
           {},
+          true,
         );
         return true;
       } catch (cause) {
@@ -300,6 +308,7 @@ class ParquetLake implements Lake {
 
   async close(): Promise<void> {
     await this.#turns.idle();
+    await this.#iceberg?.close();
     this.#session.close();
     if (!this.#isReadOnly) await rm(this.#scratch, { recursive: true, force: true });
   }
@@ -431,18 +440,24 @@ class ParquetLake implements Lake {
     written: readonly WrittenFile[],
     removed: readonly string[],
     rest: Omit<CatalogChange, 'addFiles' | 'removeFiles'>,
+    isMerge = false,
   ): Promise<number> {
     // Rewriting a file to what it was already is no change.
-    const added = written.map(({ file }) => file);
-    const unchanged = new Set(added.filter((file) => removed.includes(file.name)).map((file) => file.name));
+    const files = written.map(({ file }) => file);
+    const unchanged = new Set(files.filter((file) => removed.includes(file.name)).map((file) => file.name));
+    const added = files.filter((file) => !unchanged.has(file.name));
+    const gone = removed.filter((name) => !unchanged.has(name));
     for (const { file, localPath } of written) {
       if (!unchanged.has(file.name)) await this.#blobs.putFile(file.name, localPath);
     }
-    return this.#catalog.commit(fence, {
-      addFiles: added.filter((file) => !unchanged.has(file.name)),
-      removeFiles: removed.filter((name) => !unchanged.has(name)),
-      ...rest,
-    });
+    const version = await this.#catalog.commit(fence, { addFiles: added, removeFiles: gone, ...rest });
+    this.#iceberg?.changed({ version, added, removed: gone, isMerge });
+    return version;
+  }
+
+  async #footer(file: DataFile): Promise<FileFacts> {
+    const path = await this.#blobs.localPath(file.name);
+    return this.#session.glance((connection) => footerOf(connection, path));
   }
 
   async #putCheckpoint(bytes: Uint8Array): Promise<string> {

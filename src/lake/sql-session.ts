@@ -49,6 +49,17 @@ export class SqlSession {
     }
   }
 
+  /** For a look that takes a moment: leaves the number of processors as it is, which a commit may have chosen. */
+  async glance<T>(work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
+    const connection = await this.#instance.connect();
+    try {
+      await connection.run("SET TimeZone = 'UTC'");
+      return await work(connection);
+    } finally {
+      connection.closeSync();
+    }
+  }
+
   close(): void {
     this.#instance.closeSync();
   }
