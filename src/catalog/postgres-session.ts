@@ -92,7 +92,7 @@ export class PostgresSession {
       keepAlive: true,
       connectionTimeoutMillis: options.connectTimeoutMs ?? 5000,
       // Longer than the server's own limit: it is for servers that no longer answer at all.
-      query_timeout: statementTimeoutMs + 5000,
+      query_timeout: statementTimeoutMs * 1.25,
       types,
     });
     // An idle connection that breaks is replaced by the next one that is needed.

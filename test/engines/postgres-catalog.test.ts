@@ -43,6 +43,22 @@ engineSuite('a catalog on PostgreSQL', { server: postgres }, ({ server }) => {
     );
   });
 
+  test('a reader that last looked at a version which was forgotten since sees the newest one whole', async () => {
+    const options = { url: server.url, schema: server.newSchema() };
+    const [writer, reader] = [await openPostgresCatalog(options), await openPostgresCatalog(options)];
+    const fence = await writer.takeFence();
+    await writer.commit(fence, { addFiles: ['a', 'b'].map(dataFile), removeFiles: [] });
+    assert.equal((await reader.state()).files.length, 2);
+    await writer.commit(fence, { addFiles: [dataFile('c')], removeFiles: ['a'] });
+    await writer.commit(fence, { addFiles: [], removeFiles: [] });
+    await writer.forget(fence, 3);
+    assert.deepEqual(
+      (await reader.state()).files.map(({ name }) => name),
+      ['b', 'c'],
+    );
+    for (const catalog of [writer, reader]) await catalog.close();
+  });
+
   test('programs that open an absent catalog at once make it once', async () => {
     const options = { url: server.url, schema: server.newSchema() };
     const catalogs = await Promise.all(Array.from({ length: 12 }, () => openPostgresCatalog(options)));

@@ -151,6 +151,10 @@ export const postgres: Engine<PostgresServer> = {
   },
 };
 
+/** The bytes that say COMMIT and nothing else: the end of a transaction that changes something. */
+const commitMessage = Buffer.from('Q\0\0\0\x0bCOMMIT\0', 'latin1');
+export const isCommit = (bytes: Buffer): boolean => bytes.indexOf(commitMessage) >= 0;
+
 function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
