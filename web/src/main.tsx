@@ -9,6 +9,7 @@ import { Landing, NotFound } from './shell/landing.tsx';
 import { Shell } from './shell/shell.tsx';
 import { LiveContext } from './state/context.tsx';
 import { readChartSearch } from './url/chart-url.ts';
+import { readJobsSearch } from './url/jobs-url.ts';
 import './state/preferences.ts';
 
 const root = createRootRoute({ component: Shell, notFoundComponent: NotFound });
@@ -20,8 +21,25 @@ export const chartRoute = createRoute({
   component: lazyRouteComponent(() => import('./chart/chart-page.tsx'), 'ChartPage'),
 });
 
+const sqlRoute = createRoute({
+  getParentRoute: () => root,
+  path: '/sql',
+  component: lazyRouteComponent(() => import('./sql/sql-page.tsx'), 'SqlPage'),
+});
+const jobsRoute = createRoute({
+  getParentRoute: () => root,
+  path: '/jobs',
+  validateSearch: (search: Record<string, unknown>) => readJobsSearch(search),
+  component: lazyRouteComponent(() => import('./jobs/jobs-page.tsx'), 'JobsPage'),
+});
+const reportsRoute = createRoute({
+  getParentRoute: () => root,
+  path: '/reports',
+  component: lazyRouteComponent(() => import('./reports/reports-page.tsx'), 'ReportsPage'),
+});
+
 const router = createRouter({
-  routeTree: root.addChildren([landing, chartRoute]),
+  routeTree: root.addChildren([landing, chartRoute, sqlRoute, jobsRoute, reportsRoute]),
   pathParamsAllowedCharacters: [':'],
   defaultPreload: false,
 });

@@ -9,6 +9,7 @@ import { useStore } from '../live/store.ts';
 import { setUi } from '../shell/ui-state.ts';
 import { useConnection } from '../shell/use-connection.ts';
 import { useInstruments, useLive } from '../state/context.tsx';
+import { noFacts, viewFacts } from '../state/view-facts.ts';
 import { TapePanel } from '../tape/tape-panel.tsx';
 import { decimalsOf, figureText } from '../text/number-text.ts';
 import { dateTimeText } from '../text/time-text.ts';
@@ -50,6 +51,8 @@ export function ChartPage() {
     setMarket(opened);
     return () => opened.stop();
   }, [live, instrument]);
+  useEffect(() => setUi({ lastChart: { instrument, search } }), [instrument, search]);
+  useEffect(() => () => viewFacts.set(noFacts), []);
   if (market === undefined || market.instrument !== instrument)
     return <main className="workspace" aria-busy="true" aria-label="Chart" />;
   return <Workspace market={market} instrument={instrument} search={search} />;

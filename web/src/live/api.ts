@@ -20,19 +20,12 @@ export class ApiError extends Error {
   }
 }
 
-async function get<T>(
-  path: string,
-  query: Record<string, string | number | undefined>,
-  signal?: AbortSignal,
-): Promise<T> {
-  const parameters = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) if (value !== undefined) parameters.set(name, String(value));
-  const text = parameters.toString();
+async function ask<T>(path: string, options: RequestInit): Promise<T> {
   let response: Response;
   try {
-    response = await fetch(`/api/v1/${path}${text === '' ? '' : `?${text}`}`, signal === undefined ? {} : { signal });
+    response = await fetch(`/api/v1/${path}`, options);
   } catch (error) {
-    if (signal?.aborted === true) throw error;
+    if (options.signal?.aborted === true) throw error;
     throw new ApiError('unreachable', 0, 'The server was not reached.');
   }
   if (response.ok) return (await response.json()) as T;
@@ -47,6 +40,26 @@ async function get<T>(
     response.status,
     problem.detail ?? problem.title ?? `The server answered ${response.status}.`,
   );
+}
+
+export function getJson<T>(
+  path: string,
+  query: Readonly<Record<string, string | number | undefined>> = {},
+  signal?: AbortSignal,
+): Promise<T> {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) if (value !== undefined) parameters.set(name, String(value));
+  const text = parameters.toString();
+  return ask(`${path}${text === '' ? '' : `?${text}`}`, signal === undefined ? {} : { signal });
+}
+
+export function postJson<T>(path: string, body: object, signal?: AbortSignal): Promise<T> {
+  return ask(path, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+    ...(signal === undefined ? {} : { signal }),
+  });
 }
 
 export interface CandlesQuery {
@@ -66,7 +79,7 @@ export function candlesPath(query: CandlesQuery): string {
 }
 
 export function getCandles(query: CandlesQuery, signal?: AbortSignal): Promise<CandlesAnswer> {
-  return get(
+  return getJson(
     'candles',
     {
       instrument: query.instrument,
@@ -80,11 +93,11 @@ export function getCandles(query: CandlesQuery, signal?: AbortSignal): Promise<C
 }
 
 export function getTrades(instrument: string, limit: number, signal?: AbortSignal): Promise<TradesAnswer> {
-  return get('trades', { instrument, limit }, signal);
+  return getJson('trades', { instrument, limit }, signal);
 }
 
 export function getBook(instrument: string, levels: number, signal?: AbortSignal): Promise<BookView> {
-  return get('book', { instrument, levels }, signal);
+  return getJson('book', { instrument, levels }, signal);
 }
 
 /** The list stands alone or under a name, as the server's version has it. */
@@ -93,9 +106,9 @@ function listOf<T>(answer: unknown, name: string): T[] {
 }
 
 export async function getInstruments(signal?: AbortSignal): Promise<InstrumentRow[]> {
-  return listOf<InstrumentRow>(await get<unknown>('instruments', {}, signal), 'instruments');
+  return listOf<InstrumentRow>(await getJson<unknown>('instruments', {}, signal), 'instruments');
 }
 
 export async function getGaps(instrument: string, signal?: AbortSignal): Promise<GapRow[]> {
-  return listOf<GapRow>(await get<unknown>('gaps', { instrument }, signal), 'gaps');
+  return listOf<GapRow>(await getJson<unknown>('gaps', { instrument }, signal), 'gaps');
 }

@@ -6,6 +6,7 @@ import { useStore } from '../live/store.ts';
 import { useInstruments } from '../state/context.tsx';
 import { setPreferences } from '../state/preferences.ts';
 import { marketName, parseInstrument, venueName } from '../url/chart-url.ts';
+import { pages } from './pages.ts';
 import { rankChoices } from './rank.ts';
 import { setUi, ui } from './ui-state.ts';
 
@@ -13,11 +14,11 @@ interface Choice {
   readonly id: string;
   readonly text: string;
   readonly detail: string;
-  readonly kind: 'Symbol' | 'Interval' | 'Command';
+  readonly kind: 'Symbol' | 'Interval' | 'Page' | 'Command';
   readonly run: () => void;
 }
 
-/** Symbols, intervals and commands behind one field. */
+/** Symbols, intervals, pages and commands behind one field. */
 export function Palette() {
   const { palette } = useStore(ui);
   const close = (): void => setUi({ palette: undefined });
@@ -25,7 +26,7 @@ export function Palette() {
     <Dialog.Root open={palette !== undefined} onOpenChange={(open) => !open && close()}>
       <Dialog.Portal>
         <Dialog.Backdrop className="scrim" />
-        <Dialog.Popup className="dialog palette" aria-label="Find a symbol, an interval or a command">
+        <Dialog.Popup className="dialog palette" aria-label="Find a symbol, an interval, a page or a command">
           {palette !== undefined && <PaletteBody start={palette} close={close} />}
         </Dialog.Popup>
       </Dialog.Portal>
@@ -68,6 +69,13 @@ function PaletteBody({ start, close }: { start: string; close: () => void }) {
           })
         ),
     }));
+    const toPages = pages.map<Choice>(({ path, name }) => ({
+      id: path,
+      text: name,
+      detail: '',
+      kind: 'Page',
+      run: () => void navigate({ to: path }),
+    }));
     const commands: Choice[] = [
       { id: 'dark', text: 'Dark theme', detail: '', kind: 'Command', run: () => setPreferences({ theme: 'dark' }) },
       { id: 'light', text: 'Light theme', detail: '', kind: 'Command', run: () => setPreferences({ theme: 'light' }) },
@@ -87,7 +95,7 @@ function PaletteBody({ start, close }: { start: string; close: () => void }) {
       },
       { id: 'help', text: 'Keys and signs', detail: '?', kind: 'Command', run: () => setUi({ help: true }) },
     ];
-    return [...symbols, ...steps, ...commands];
+    return [...symbols, ...steps, ...toPages, ...commands];
   }, [rows, instrument, navigate]);
   const shown = useMemo(() => rankChoices(choices, text).slice(0, 40), [choices, text]);
   const at = Math.min(chosen, shown.length - 1);
@@ -114,8 +122,8 @@ function PaletteBody({ start, close }: { start: string; close: () => void }) {
         aria-expanded="true"
         aria-controls="palette-list"
         aria-activedescendant={shown[at] === undefined ? undefined : `choice-${at}`}
-        aria-label="Symbol, interval or command"
-        placeholder="Symbol, interval or command"
+        aria-label="Symbol, interval, page or command"
+        placeholder="Symbol, interval, page or command"
         value={text}
         onChange={(event) => {
           setText(event.target.value);

@@ -3,18 +3,12 @@ import { useEffect } from 'react';
 import { isCold } from '../live/connection-word.ts';
 import { useStore } from '../live/store.ts';
 import { Help } from './help.tsx';
-import { Icon, type IconName } from './icons.tsx';
+import { Tabs } from './page-nav.tsx';
 import { Palette } from './palette.tsx';
 import { Banner, StatusStrip } from './status-strip.tsx';
 import { TopBar } from './top-bar.tsx';
-import { type Sheet, setUi, ui } from './ui-state.ts';
+import { setUi, ui } from './ui-state.ts';
 import { useConnection } from './use-connection.ts';
-
-const sheets: readonly (readonly [Sheet, IconName, string])[] = [
-  ['chart', 'candles', 'Chart'],
-  ['book', 'book', 'Book'],
-  ['tape', 'tape', 'Tape'],
-];
 
 /** What every page stands in. The attributes on the root let styles follow the state of the feed and the kind of data. */
 export function Shell() {
@@ -44,19 +38,7 @@ export function Shell() {
       <Outlet />
       <Banner />
       <StatusStrip />
-      <nav className="tabs" aria-label="Panels">
-        {sheets.map(([value, icon, name]) => (
-          <button
-            key={value}
-            type="button"
-            aria-current={sheet === value ? 'page' : undefined}
-            onClick={() => setUi({ sheet: value })}
-          >
-            <Icon name={icon} />
-            {name}
-          </button>
-        ))}
-      </nav>
+      <Tabs />
       <Palette />
       <Help />
     </div>

@@ -1,7 +1,9 @@
 import { Popover } from '@base-ui/react/popover';
 import type { ReactNode } from 'react';
+import type { LedgerRow, StatusAnswer } from '../../../src/protocol/api.ts';
 import { isCold } from '../live/connection-word.ts';
 import { useLive } from '../state/context.tsx';
+import type { ViewFacts } from '../state/view-facts.ts';
 import { shareText } from '../text/number-text.ts';
 import { clockText, dateTimeText, lagText, spanText } from '../text/time-text.ts';
 import { Pill } from './pill.tsx';
@@ -84,13 +86,8 @@ function Beside({ connection }: { connection: Connection }) {
   return <span className="dim">{status === undefined ? 'no server yet' : 'lag not known yet'}</span>;
 }
 
-export function StatusStrip() {
-  const connection = useConnection();
-  const { word, link, facts } = connection;
-  const { status } = link;
-  const kind = link.dataKind ?? 'live';
-  const unreal = kind === 'simulated' || kind === 'replay';
-  const kindWord = kind.toUpperCase();
+/** What the chart in view says of itself. */
+function InView({ facts }: { facts: ViewFacts }) {
   const expected = facts.expectedIds ?? 0;
   const held = facts.heldIds ?? 0;
   const { whole } = facts;
@@ -102,58 +99,7 @@ export function StatusStrip() {
         ? shareText(held, expected)
         : `${facts.bars - facts.emptyBars} of ${facts.bars} bars`;
   return (
-    <section className="strip" aria-label="Status">
-      {unreal ? (
-        <Item
-          name="Data kind"
-          className="strip-kind"
-          label={<Pill word={kind === 'simulated' ? 'SIMULATED' : 'REPLAY'} />}
-        >
-          <p>
-            {kind === 'simulated'
-              ? 'Everything here comes from a simulated exchange: no venue, no market, no money. It cannot be mistaken for live data: every answer and picture carries the word.'
-              : 'Recorded frames are played again. Nothing here happens now.'}
-          </p>
-          {status?.seed != null && (
-            <dl className="facts">
-              <dt>Seed</dt>
-              <dd>{status.seed}</dd>
-            </dl>
-          )}
-        </Item>
-      ) : null}
-      <Item name="Connection" className="strip-connection" label={<Pill word={word} />}>
-        <p>{explanations[word]}</p>
-        <dl className="facts">
-          <dt>Page to server</dt>
-          <dd>{link.socket.socket === 'open' ? 'connected' : `not reached, attempt ${link.socket.attempt}`}</dd>
-          <dt>Server to venue</dt>
-          <dd>{status?.upstream ?? 'not known'}</dd>
-          {status?.sessions.map((session) => (
-            <div key={session.session}>
-              <dt>{session.market}</dt>
-              <dd>
-                {session.state} since {clockText(session.sinceUs)}, {session.reconnects} reconnects
-              </dd>
-            </div>
-          ))}
-        </dl>
-      </Item>
-      <Item name="Lag" className="wide" label={<Beside connection={connection} />}>
-        <p>From the event at the venue to the pixels here, in its three parts.</p>
-        <dl className="facts">
-          <dt>Venue to server</dt>
-          <dd>
-            {status?.lagMs == null || !isPlausible(status.lagMs.p50)
-              ? 'clock not synchronised'
-              : `p50 ${lagText(status.lagMs.p50)}, p95 ${lagText(status.lagMs.p95)} (estimated)`}
-          </dd>
-          <dt>Server to browser</dt>
-          <dd>{link.halfRoundTripMs === undefined ? '–' : `${lagText(link.halfRoundTripMs)} (half a round trip)`}</dd>
-          <dt>Browser to paint</dt>
-          <dd>{link.paintMs === undefined ? '–' : lagText(link.paintMs)}</dd>
-        </dl>
-      </Item>
+    <>
       <Item
         name="Held in view"
         className="strip-held"
@@ -224,6 +170,137 @@ export function StatusStrip() {
           <dd>{facts.repairedBars}</dd>
         </dl>
       </Item>
+    </>
+  );
+}
+
+/** Where no chart is in view: all streams together. */
+function Totals({ status }: { status: StatusAnswer | undefined }) {
+  const ledger = status?.ledger ?? [];
+  const sum = (of: (row: LedgerRow) => number): number => ledger.reduce((total, row) => total + of(row), 0);
+  const held = sum((row) => row.heldIds);
+  const expected = held + sum((row) => row.missingIds);
+  const openGaps = sum((row) => row.openGaps);
+  const declaredGaps = sum((row) => row.declaredGaps);
+  return (
+    <>
+      <Item
+        name="Held"
+        className="strip-held"
+        label={
+          <span>
+            {expected > 0 && held === expected ? (
+              <b>complete</b>
+            ) : (
+              <>
+                <span className="wide-text">held </span>
+                <b className={held < expected ? 'fault' : ''}>{shareText(held, expected)}</b>
+              </>
+            )}{' '}
+            <span className="wide-text dim">of all ids</span>
+          </span>
+        }
+      >
+        <p>
+          Ids held here among those that the venue numbered, of every stream since it is recorded. “Complete” is said
+          only when held is all of them.
+        </p>
+        <dl className="facts">
+          <dt>Ids held</dt>
+          <dd>
+            {held} of {expected}
+          </dd>
+          <dt>Streams with ids</dt>
+          <dd>{ledger.filter((row) => row.firstId !== null).length}</dd>
+        </dl>
+      </Item>
+      <Item
+        name="Gaps"
+        className="strip-gaps"
+        label={
+          <span>
+            <b className={openGaps > 0 ? 'fault' : ''}>{openGaps}</b> {openGaps === 1 ? 'gap' : 'gaps'}
+            <span className="wide-text">
+              {' '}
+              open
+              {declaredGaps > 0 && <span className="dim"> · {declaredGaps} declared</span>}
+            </span>
+          </span>
+        }
+      >
+        <p>Stretches that are missing of any stream. A gap is closed by evidence only.</p>
+        <dl className="facts">
+          <dt>Open or being repaired</dt>
+          <dd>{openGaps}</dd>
+          <dt>Declared: no source has it</dt>
+          <dd>{declaredGaps}</dd>
+        </dl>
+      </Item>
+    </>
+  );
+}
+
+export function StatusStrip() {
+  const connection = useConnection();
+  const { word, link, facts } = connection;
+  const { status } = link;
+  const kind = link.dataKind ?? 'live';
+  const unreal = kind === 'simulated' || kind === 'replay';
+  const kindWord = kind.toUpperCase();
+  return (
+    <section className="strip" aria-label="Status">
+      {unreal ? (
+        <Item
+          name="Data kind"
+          className="strip-kind"
+          label={<Pill word={kind === 'simulated' ? 'SIMULATED' : 'REPLAY'} />}
+        >
+          <p>
+            {kind === 'simulated'
+              ? 'Everything here comes from a simulated exchange: no venue, no market, no money. It cannot be mistaken for live data: every answer and picture carries the word.'
+              : 'Recorded frames are played again. Nothing here happens now.'}
+          </p>
+          {status?.seed != null && (
+            <dl className="facts">
+              <dt>Seed</dt>
+              <dd>{status.seed}</dd>
+            </dl>
+          )}
+        </Item>
+      ) : null}
+      <Item name="Connection" className="strip-connection" label={<Pill word={word} />}>
+        <p>{explanations[word]}</p>
+        <dl className="facts">
+          <dt>Page to server</dt>
+          <dd>{link.socket.socket === 'open' ? 'connected' : `not reached, attempt ${link.socket.attempt}`}</dd>
+          <dt>Server to venue</dt>
+          <dd>{status?.upstream ?? 'not known'}</dd>
+          {status?.sessions.map((session) => (
+            <div key={session.session}>
+              <dt>{session.market}</dt>
+              <dd>
+                {session.state} since {clockText(session.sinceUs)}, {session.reconnects} reconnects
+              </dd>
+            </div>
+          ))}
+        </dl>
+      </Item>
+      <Item name="Lag" className="wide" label={<Beside connection={connection} />}>
+        <p>From the event at the venue to the pixels here, in its three parts.</p>
+        <dl className="facts">
+          <dt>Venue to server</dt>
+          <dd>
+            {status?.lagMs == null || !isPlausible(status.lagMs.p50)
+              ? 'clock not synchronised'
+              : `p50 ${lagText(status.lagMs.p50)}, p95 ${lagText(status.lagMs.p95)} (estimated)`}
+          </dd>
+          <dt>Server to browser</dt>
+          <dd>{link.halfRoundTripMs === undefined ? '–' : `${lagText(link.halfRoundTripMs)} (half a round trip)`}</dd>
+          <dt>Browser to paint</dt>
+          <dd>{link.paintMs === undefined ? '–' : lagText(link.paintMs)}</dd>
+        </dl>
+      </Item>
+      {facts.instrument === undefined ? <Totals status={status} /> : <InView facts={facts} />}
       {facts.unsyncedSinceMs !== undefined && !isCold(word) && (
         <Item
           name="Not yet on disk"

@@ -3,6 +3,7 @@ import { useStore } from '../live/store.ts';
 import { type Direction, preferences, setPreferences, type Theme } from '../state/preferences.ts';
 import { dateTimeText } from '../text/time-text.ts';
 import { Icon, Logo } from './icons.tsx';
+import { PageNav } from './page-nav.tsx';
 import { setUi } from './ui-state.ts';
 import { useConnection } from './use-connection.ts';
 
@@ -39,10 +40,11 @@ export function TopBar() {
         <Logo />
         <span>Tidemark</span>
       </div>
+      <PageNav />
       <div className="grow" />
       <button type="button" className="find" onClick={() => setUi({ palette: '' })}>
         <Icon name="search" />
-        <span>Symbol, interval, command</span>
+        <span>Symbol, page, command</span>
         <kbd>Ctrl K</kbd>
       </button>
       <Clock />

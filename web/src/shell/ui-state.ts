@@ -7,9 +7,11 @@ export interface Ui {
   readonly sheet: Sheet;
   readonly palette: string | undefined;
   readonly help: boolean;
+  /** The chart that was looked at last, to come back to. */
+  readonly lastChart: { readonly instrument: string; readonly search: Readonly<Record<string, unknown>> } | undefined;
 }
 
-export const ui = new Store<Ui>({ sheet: 'chart', palette: undefined, help: false }, 0);
+export const ui = new Store<Ui>({ sheet: 'chart', palette: undefined, help: false, lastChart: undefined }, 0);
 
 export function setUi(next: Partial<Ui>): void {
   ui.set({ ...ui.current, ...next });
