@@ -38,17 +38,63 @@ export function refuse(why: string, now = 'write one SELECT over the tables, or 
  * parse tree, not by the text: what cannot be shown as the tree of a SELECT is refused. Call it after the configuration
  * is locked.
  */
-export async function guardStatement(connection: DuckDBConnection, sql: string): Promise<string> {
+export async function guardStatement(
+  connection: DuckDBConnection,
+  sql: string,
+  computed: readonly string[] = [],
+): Promise<string> {
+  const explain = explainHead.exec(sql);
+  const inner = explain === null ? sql : sql.slice(explain[0].length);
+  await refuseMany(connection, sql);
+  const names = [...tables.map((table) => table.name), ...computed];
+  guardTree(await treeOf(connection, inner), (schema, name, isCommon) => {
+    if (ownSchemas.includes(schema) && (isCommon || names.includes(name))) return;
+    throw refuse(`there is no table ${JSON.stringify(name)}`, `the tables are ${names.join(', ')}`);
+  });
+  // Put together anew: what runs is what was judged.
+  return explain === null ? sql : `EXPLAIN ${explain[1] === undefined ? '' : 'ANALYZE '}${inner}`;
+}
+
+/** Functions whose answer depends on when or how often they are asked. */
+const unsteadyFunctions = new Set([
+  'random', 'setseed', 'uuid', 'uuidv4', 'uuidv7', 'gen_random_uuid', 'now', 'today', 'current_date', 'current_time',
+  'get_current_time', 'get_current_timestamp', 'current_timestamp', 'current_localtime', 'current_localtimestamp',
+  'transaction_timestamp', 'localtime', 'localtimestamp', 'nextval', 'currval', 'txid_current', 'version', 'pi_random',
+]); // biome-ignore format: a list
+
+/** Lets one SELECT over `names` of `schema` through, which gives the same rows each time; the text without its last semicolon. */
+export async function guardModel(
+  connection: DuckDBConnection,
+  sql: string,
+  schema: string,
+  names: readonly string[],
+): Promise<string> {
+  await refuseMany(connection, sql);
+  guardTree(
+    await treeOf(connection, sql),
+    (from, name, isCommon) => {
+      if (isCommon && from === '.') return;
+      if ([`.${schema}`, `memory.${schema}`].includes(from) && names.includes(name)) return;
+      throw refuse(
+        `it reads ${JSON.stringify(name)}, which it does not refer to`,
+        "write ref('a_model') or source('tidemark', 'a_table')",
+      );
+    },
+    (name) => {
+      if (unsteadyFunctions.has(name)) {
+        throw refuse(`the function ${name} gives another answer each time`, 'compute from the rows alone');
+      }
+    },
+  );
+  return sql.replace(/;\s*$/, '');
+}
+
+async function refuseMany(connection: DuckDBConnection, sql: string): Promise<void> {
   const statements = await connection.extractStatements(sql).catch((cause: Error) => {
     // Of text without any statement the binding says only "Error in native callback".
     throw refuse(cause.message.includes('native callback') ? 'it has no statement' : cause.message);
   });
   if (statements.count !== 1) throw refuse(`it has ${statements.count} statements`);
-  const explain = explainHead.exec(sql);
-  const inner = explain === null ? sql : sql.slice(explain[0].length);
-  guardTree(await treeOf(connection, inner));
-  // Put together anew: what runs is what was judged.
-  return explain === null ? sql : `EXPLAIN ${explain[1] === undefined ? '' : 'ANALYZE '}${inner}`;
 }
 
 async function treeOf(connection: DuckDBConnection, sql: string): Promise<unknown> {
@@ -68,25 +114,24 @@ async function treeOf(connection: DuckDBConnection, sql: string): Promise<unknow
 
 type Node = Record<string, unknown>;
 
-function guardTree(tree: unknown): void {
-  const named = new Set(tables.map((table) => table.name));
+/** Refuses by throwing: a table's `catalog.schema` and name, and whether the statement itself names rows so. */
+type TableRule = (schema: string, name: string, isCommon: boolean) => void;
+const ownSchemas = ['.', '.main', 'memory.main', 'memory.'];
+
+function guardTree(tree: unknown, table: TableRule, call: (name: string) => void = () => {}): void {
+  const common = new Set<string>();
   visit(tree, (node) => {
     const entries = (node['cte_map'] as { map?: { key: string }[] } | undefined)?.map ?? [];
-    for (const { key } of entries) named.add(key.toLowerCase());
+    for (const { key } of entries) common.add(key.toLowerCase());
     if (node['type'] === 'RECURSIVE_CTE_NODE' && typeof node['cte_name'] === 'string')
-      named.add(node['cte_name'].toLowerCase());
+      common.add(node['cte_name'].toLowerCase());
   });
   visit(tree, (node) => {
     switch (node['type']) {
       case 'BASE_TABLE': {
         const name = String(node['table_name']);
         const schema = `${node['catalog_name']}.${node['schema_name']}`.toLowerCase();
-        if (!['.', '.main', 'memory.main', 'memory.'].includes(schema) || !named.has(name.toLowerCase())) {
-          throw refuse(
-            `there is no table ${JSON.stringify(name)}`,
-            `the tables are ${tables.map((table) => table.name).join(', ')}`,
-          );
-        }
+        table(schema, name.toLowerCase(), common.has(name.toLowerCase()));
         break;
       }
       case 'TABLE_FUNCTION': {
@@ -104,6 +149,7 @@ function guardTree(tree: unknown): void {
     const lower = name.toLowerCase();
     if (refusedFunctions.has(lower) || refusedFamilies.test(lower))
       throw refuse(`the function ${lower} is not allowed`);
+    call(lower);
   });
 }
 
