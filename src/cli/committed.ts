@@ -1,4 +1,4 @@
-import { tables } from '../domain/tables/index.ts';
+import { queryNames } from '../pipeline/query-names.ts';
 import type { Lake } from '../ports/lake.ts';
 import type { QueryLimits, QueryResult } from '../ports/warehouse.ts';
 import type { Layout } from './layout.ts';
@@ -22,7 +22,7 @@ export async function openCommitted(layout: Layout, settings?: StoreSettings): P
   return {
     lake,
     query: async (sql, limits = {}) => {
-      const { catalogVersion, files } = await lake.files(tables.map((table) => table.name));
+      const { catalogVersion, files } = await lake.files(await queryNames(lake));
       return warehouse.query(sql, { catalogVersion, files, replacing: {} }, { ...usualLimits, ...limits });
     },
     close,

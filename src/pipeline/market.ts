@@ -34,6 +34,7 @@ import type { Governor } from './governor.ts';
 import type { Hub, Progress } from './hub.ts';
 import type { InstrumentState } from './instrument-state.ts';
 import type { LiveUpdate, MarketView } from './market-view.ts';
+import { queryNames } from './query-names.ts';
 import { gapRow, shownDigits, tradeRow } from './rows.ts';
 import type { Shipping } from './shipping.ts';
 import type { TailFiles } from './tail-files.ts';
@@ -467,14 +468,13 @@ export class Market implements MarketView {
   async #queryTables(sql: string): Promise<{ tables: QueryTables; release(): void }> {
     const { committer } = this.#running;
     const { lake, tailFiles } = this.#options;
-    const names = tables.map((table) => table.name);
     const lowered = sql.toLowerCase();
     const asked = tables.filter((table) => lowered.includes(table.name));
     for (;;) {
       // Files and tail fit together only when no commit lies between reading the one and taking the other.
       await committer.settled();
       const { commits } = committer;
-      const { catalogVersion, files } = await lake.files(names);
+      const { catalogVersion, files } = await lake.files(await queryNames(lake));
       if (committer.commits !== commits || committer.isCommitting) continue;
       const tail = tailFiles.begin();
       const writes: Promise<unknown>[] = [];

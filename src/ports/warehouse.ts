@@ -22,7 +22,7 @@ export interface QueryLimits {
 /** What a query sees: files per table, all cut at one catalog version and its tail. */
 export interface QueryTables {
   readonly catalogVersion: number;
-  /** Table name → local paths of Parquet files (catalog files, then tail files). Tables without files appear with none. */
+  /** Table name → local paths of Parquet files (catalog files, then tail files). Declared tables without files appear with none; computed ones have files. */
   readonly files: Readonly<Record<string, readonly string[]>>;
   /** `state` tables whose tail rows replace committed rows of the same key: their tail paths, apart. */
   readonly replacing: Readonly<Record<string, string>>;

@@ -5,7 +5,7 @@ import { TidemarkError } from '../domain/error.ts';
 import { sqlText } from '../domain/table-sql.ts';
 import { cellText } from './cell-text.ts';
 import type { QueryReply, QueryRequest } from './query-request.ts';
-import { queryPaths, viewStatements } from './query-views.ts';
+import { computedNames, queryPaths, viewStatements } from './query-views.ts';
 import { guardStatement, refuse } from './statement-guard.ts';
 
 const lines = createInterface({ input: process.stdin });
@@ -74,7 +74,7 @@ async function openLocked(request: QueryRequest): Promise<DuckDBConnection> {
 }
 
 async function run(connection: DuckDBConnection, request: QueryRequest, isLate: () => boolean): Promise<QueryReply> {
-  const sql = await guardStatement(connection, request.sql);
+  const sql = await guardStatement(connection, request.sql, computedNames(request.tables));
   const statement = await connection.prepare(sql);
   const { statementType } = statement;
   if (statementType !== StatementType.SELECT && statementType !== StatementType.EXPLAIN)

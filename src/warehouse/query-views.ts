@@ -1,6 +1,6 @@
 import type { TableSpec } from '../domain/table.ts';
 import { sqlColumns, sqlName, sqlText } from '../domain/table-sql.ts';
-import { tables } from '../domain/tables/index.ts';
+import { tableNamed, tables } from '../domain/tables/index.ts';
 import type { QueryTables } from '../ports/warehouse.ts';
 
 /** Absent where it exceeds its type: one absurd row must not fail every question about the table. */
@@ -14,7 +14,10 @@ const derivedColumns: Readonly<Record<string, readonly string[]>> = {
 
 /** One statement a table: a view over its files, a typed empty one where it has none. */
 export function viewStatements(asked: QueryTables): string[] {
-  return tables.map((spec) => {
+  const computed = computedNames(asked).map(
+    (name) => `CREATE VIEW ${sqlName(name)} AS SELECT * FROM ${parquetFiles(asked.files[name]!)}`,
+  );
+  const declared = tables.map((spec) => {
     const tail = asked.replacing[spec.name];
     const committed = relation(spec, asked.files[spec.name] ?? []);
     const keys = ['market', 'symbol', ...spec.key].map(sqlName).join(', ');
@@ -28,6 +31,12 @@ export function viewStatements(asked: QueryTables): string[] {
     const shown = [...columns, ...(derivedColumns[spec.name] ?? [])].join(', ');
     return `CREATE VIEW ${sqlName(spec.name)} AS SELECT ${shown} FROM ${rows} AS rows`;
   });
+  return [...declared, ...computed];
+}
+
+/** Tables that are known by their files alone. */
+export function computedNames(asked: QueryTables): string[] {
+  return Object.keys(asked.files).filter((name) => tableNamed(name) === undefined && asked.files[name]!.length > 0);
 }
 
 /** Every file that the query may open. */
@@ -36,7 +45,11 @@ export function queryPaths(asked: QueryTables): string[] {
 }
 
 function relation(spec: TableSpec, paths: readonly string[]): string {
-  if (paths.length > 0) return `read_parquet([${paths.map(sqlText).join(', ')}], hive_partitioning = false)`;
+  if (paths.length > 0) return parquetFiles(paths);
   const columns = sqlColumns(spec).map((column) => `NULL::${column.sqlType} AS ${sqlName(column.name)}`);
   return `(SELECT ${columns.join(', ')} WHERE false)`;
+}
+
+function parquetFiles(paths: readonly string[]): string {
+  return `read_parquet([${paths.map(sqlText).join(', ')}], hive_partitioning = false)`;
 }
