@@ -123,6 +123,13 @@ export const configSchema = z.strictObject({
         .default({}),
     })
     .prefault({}),
+  models: z
+    .strictObject({
+      /** SQL models; the default are those that come with the program. */
+      folder: z.string().min(1).optional(),
+      memoryMb: z.int().min(128).default(2048),
+    })
+    .prefault({}),
   log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') }).prefault({}),
 });
 
@@ -228,6 +235,7 @@ function checkLakeStore({ store, s3 }: Config['lake'], whatOf: (key: string) => 
 const unrepeatedKeys: readonly string[] = ['catalog.url', 'lake.s3.endpoint'];
 
 const optionalKeys = [
+  'models.folder',
   'lake.s3.bucket',
   'lake.s3.endpoint',
   'lake.s3.region',

@@ -9,6 +9,7 @@ import { openJournalReader } from '../journal/reader.ts';
 import { listSegments, segmentPath } from '../journal/segment-name.ts';
 import { openJournalWriter } from '../journal/writer.ts';
 import type { IcebergPublisher } from '../lake/iceberg/publisher.ts';
+import type { ModelsOptions } from '../models/run.ts';
 import type { Engine } from '../pipeline/engine.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
 import type { Catalog } from '../ports/catalog.ts';
@@ -156,11 +157,17 @@ async function openIceberg(catalog: Catalog, blobs: BlobStore, log: Logger | und
   return new IcebergPublisher({ catalog, blobs, ...(log === undefined ? {} : { log }) });
 }
 
+export interface Stores {
+  readonly lake: Lake;
+  readonly catalog: Catalog;
+  readonly blobs: BlobStore;
+  readonly iceberg: IcebergTables | undefined;
+  readonly warehouse: Warehouse;
+  close(): Promise<void>;
+}
+
 /** Lake, catalog and warehouse of a data folder, or those that the settings name. */
-export async function openStores(
-  layout: Layout,
-  options: StoreOptions = {},
-): Promise<{ lake: Lake; iceberg: IcebergTables | undefined; warehouse: Warehouse; close(): Promise<void> }> {
+export async function openStores(layout: Layout, options: StoreOptions = {}): Promise<Stores> {
   const { openParquetLake } = await import('../lake/parquet-lake.ts');
   const { openDuckdbWarehouse } = await import('../warehouse/duckdb.ts');
   const catalog = await openCatalog(layout, options);
@@ -181,6 +188,8 @@ export async function openStores(
   });
   return {
     lake,
+    catalog,
+    blobs,
     iceberg,
     warehouse: openDuckdbWarehouse({}),
     close: async () => {
@@ -189,6 +198,33 @@ export async function openStores(
       await catalog.close();
     },
   };
+}
+
+/** What a run of the SQL models needs, beside what is asked of it. */
+export async function modelParts(
+  config: Pick<Config, 'models'>,
+  cwd: string,
+  layout: Layout,
+  stores: Pick<Stores, 'lake' | 'catalog' | 'blobs'>,
+  world: World,
+): Promise<Pick<ModelsOptions, 'lake' | 'catalog' | 'blobs' | 'runner' | 'files' | 'folder' | 'scratchFolder'>> {
+  const { openDuckdbModelRunner } = await import('../warehouse/model-runner.ts');
+  const { lake, catalog, blobs } = stores;
+  const scratchFolder = path.join(layout.scratch, 'models');
+  return {
+    lake,
+    catalog,
+    blobs,
+    runner: openDuckdbModelRunner({ memoryMb: config.models.memoryMb }),
+    files: world.files,
+    folder: modelFolder(config, cwd),
+    scratchFolder,
+  };
+}
+
+export function modelFolder(config: Pick<Config, 'models'>, cwd: string): string {
+  const { folder } = config.models;
+  return folder === undefined ? path.resolve(import.meta.dirname, '../../models') : path.resolve(cwd, folder);
 }
 
 export interface RunningEngine extends Running {
