@@ -32,7 +32,8 @@ CREATE TABLE runs (
 ) STRICT;
 CREATE INDEX runs_of_job ON runs (job, partition, id);
 CREATE INDEX active_runs ON runs (id) WHERE ended_at_us IS NULL;
-CREATE INDEX ended_runs ON runs (ended_at_us) WHERE ended_at_us IS NOT NULL;
+CREATE INDEX ended_runs ON runs (ended_at_us, state) WHERE ended_at_us IS NOT NULL;
+CREATE INDEX runs_by_state ON runs (state);
 CREATE INDEX runs_of_catch_up ON runs (catch_up) WHERE catch_up IS NOT NULL;
 CREATE TABLE attempts (
   run INTEGER NOT NULL, attempt INTEGER NOT NULL, started_at_us INTEGER NOT NULL, ended_at_us INTEGER,
