@@ -2,6 +2,14 @@
 import type { DataKind } from '../domain/state.ts';
 
 export const reportKinds = ['daily', 'weekly', 'range'] as const;
+export type ReportKind = (typeof reportKinds)[number];
+
+/**
+ * `provisional` until its range is over and settled: a later report replaces it. `partial`: something in it is missing and
+ * declared. `final`: all that the recorded streams had is held.
+ */
+export const reportStates = ['provisional', 'partial', 'final'] as const;
+export type ReportState = (typeof reportStates)[number];
 
 export interface ReportFile {
   /** `report.html`, `report.pdf`, `candles.parquet`, `candles.csv` … */
@@ -13,7 +21,7 @@ export interface ReportFile {
 export interface ReportRow {
   /** `daily-2026-03-18-market-r90217`: kind, first day, subject, catalog version. */
   readonly id: string;
-  readonly kind: (typeof reportKinds)[number];
+  readonly kind: ReportKind;
   /** `market` for all instruments together, else an instrument. */
   readonly subject: string;
   readonly title: string;
@@ -25,7 +33,14 @@ export interface ReportRow {
   readonly heldIds: number | null;
   readonly expectedIds: number | null;
   readonly dataKind: DataKind;
+  readonly state: ReportState;
+  /** SHA-256 over all that the report says of the data, hex: equal for reports that say the same. */
+  readonly contentHash: string;
+  /** Why there is no `report.pdf`; null when there is one. */
+  readonly pdfAbsence: string | null;
   readonly files: readonly ReportFile[];
+  /** When it was sent by e-mail; null while it was not. */
+  readonly sentAtUs: number | null;
   /** A later one of the same kind, subject and range replaced it. */
   readonly isSuperseded: boolean;
 }
@@ -36,4 +51,4 @@ export interface ReportsAnswer {
 }
 
 // GET /api/v1/reports/{id}/{file} → the file
-// POST /api/v1/reports {subject, from, to, formats?} → 202 RunRow of the job that makes it
+// POST /api/v1/reports {subject, from, to} → 202 RunRow of the job that makes it
