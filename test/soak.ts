@@ -57,7 +57,7 @@ try {
   }
   await storm.heal(120_000);
   await storm.stop();
-  const lake = await readLake(storm.dataDir);
+  const lake = await readLake(storm.config);
   try {
     await lake.contentHashes();
     for (const { symbol } of stormSymbols) {

@@ -1,3 +1,4 @@
+import type { Config } from '../../src/cli/config.ts';
 import { layoutOf } from '../../src/cli/layout.ts';
 import { openStores } from '../../src/cli/wire.ts';
 import { tables } from '../../src/domain/tables/index.ts';
@@ -5,7 +6,7 @@ import type { ContentHash } from '../../src/ports/lake.ts';
 
 export const tableNames: readonly string[] = tables.map((table) => table.name);
 
-/** SQL over the committed rows of a data folder that no engine uses. */
+/** SQL over the committed rows of a lake that no engine uses. */
 export interface LakeReader {
   sql(statement: string): Promise<(string | null)[][]>;
   /** Fails when a row is there twice. */
@@ -13,8 +14,9 @@ export interface LakeReader {
   close(): Promise<void>;
 }
 
-export async function readLake(dataDir: string): Promise<LakeReader> {
-  const stores = await openStores(layoutOf(dataDir, process.cwd()), { isReadOnly: true });
+export async function readLake(config: Config): Promise<LakeReader> {
+  const layout = layoutOf(config.dataDir, process.cwd());
+  const stores = await openStores(layout, { isReadOnly: true, settings: config });
   const { catalogVersion, files } = await stores.lake.files(tableNames);
   const limits = { maxRows: 2_000_000, timeoutMs: 60_000, memoryMb: 2048 };
   return {

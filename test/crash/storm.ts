@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type Config, loadConfig } from '../../src/cli/config.ts';
 import { layoutOf } from '../../src/cli/layout.ts';
 import type { Harbour, MatchedSymbolOptions } from '../../src/harbour/index.ts';
 import { startHarbour } from '../../src/harbour/index.ts';
@@ -16,30 +17,38 @@ export const stormStreams = ['trade', 'agg-trade', 'depth', 'book-ticker', 'tick
 
 const heldMs = 250;
 
+/** Settings that say where lake, catalog and shipped journals are; by default all is in the data folder. */
+export interface StormStores {
+  readonly lake?: Readonly<Record<string, unknown>>;
+  readonly catalog?: Readonly<Record<string, unknown>>;
+  readonly shipping?: Readonly<Record<string, unknown>>;
+}
+
 /** A harbour in this process; recorder and engine as processes of their own, each started again as soon as it is killed. */
 export class Storm {
   readonly folder = new TemporaryFolder('storm');
   readonly harbour: Harbour;
   readonly kills = { recorder: 0, engine: 0, both: 0 };
-  readonly #file: string;
+  /** The settings. */
+  readonly file: string;
   readonly #random: SeededRandom;
   #recorder: TidemarkProcess;
   #engine: TidemarkProcess;
   #complaints: string[] = [];
 
-  static async begin(seed: number): Promise<Storm> {
+  static async begin(seed: number, stores: StormStores = {}): Promise<Storm> {
     const harbour = await startHarbour(createNodeWorld(), {
       mode: { kind: 'matching', seed, symbols: stormSymbols, speed: 1 },
       // Every restart dials and asks again: that the venue limits both is another test's subject.
       faults: { attemptsPerFiveMinutes: 1_000_000, weightPerMinute: 1_000_000 },
     });
-    return new Storm(harbour, seed);
+    return new Storm(harbour, seed, stores);
   }
 
-  private constructor(harbour: Harbour, seed: number) {
+  private constructor(harbour: Harbour, seed: number, { lake, ...stores }: StormStores) {
     this.harbour = harbour;
     this.#random = new SeededRandom(`storm ${seed}`);
-    this.#file = this.folder.settings({
+    this.file = this.folder.settings({
       dataKind: 'simulated',
       instruments: stormSymbols.map(({ symbol }) => `binance:spot:${symbol}`),
       streams: stormStreams,
@@ -47,19 +56,20 @@ export class Storm {
       venue: harbour.hosts,
       server: { port: 0 },
       journal: { segmentMaxBytes: 2 * 1024 * 1024 },
-      lake: { commitSeconds: 1, maxPendingRows: 1000, maintenanceSeconds: 1 },
+      lake: { commitSeconds: 1, maxPendingRows: 1000, maintenanceSeconds: 1, ...lake },
+      ...stores,
       log: { level: 'warn' },
     });
     this.#engine = this.#start('serve');
     this.#recorder = this.#start('record');
   }
 
-  get dataDir(): string {
-    return this.folder.dataDir;
+  get config(): Config {
+    return loadConfig({ file: this.file, env: {}, cwd: this.folder.path }).config;
   }
 
   #start(command: 'record' | 'serve'): TidemarkProcess {
-    const started = new TidemarkProcess(['--config', this.#file, command]);
+    const started = new TidemarkProcess(['--config', this.file, command]);
     void started.ended.then(({ code, signal, stderr }) => {
       // Whatever ends by itself is a failure; what was killed or asked to stop is not.
       if (signal !== 'SIGKILL' && code !== 143) this.#complaints.push(`${command} ended (${code}): ${stderr}`);
@@ -152,7 +162,7 @@ export class Storm {
   /** Recorder first, so that the engine's last commit holds all that was recorded. */
   async stop(): Promise<void> {
     await this.#recorder.kill('SIGTERM');
-    const { recorderJournal } = layoutOf(this.dataDir, process.cwd());
+    const { recorderJournal } = layoutOf(this.folder.dataDir, process.cwd());
     const reader = await openJournalReader(createNodeWorld(), { folder: recorderJournal, writer: 'recorder' });
     const end = await reader.syncedEnd();
     await reader.close();

@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import { compareWithTruth } from './against-truth.ts';
+import { readLake } from './lake-reader.ts';
+import { type Storm, stormSymbols } from './storm.ts';
+
+export interface KillOptions {
+  readonly kills: number;
+  readonly healMs: number;
+}
+
+/**
+ * Kills recorder and engine again and again, lets them heal and compares what is committed with what the venue made:
+ * wherever the lake is kept, each row is held once or lies in a declared gap.
+ */
+export async function killAndCompare(t: TestContext, storm: Storm, { kills, healMs }: KillOptions): Promise<void> {
+  await storm.settle();
+  for (let kill = 0; kill < kills; kill++) await storm.killOne(2200);
+  await storm.heal(healMs);
+  await storm.stop();
+
+  const lake = await readLake(storm.config);
+  t.after(() => lake.close());
+  await lake.contentHashes();
+  for (const { symbol } of stormSymbols) {
+    const compared = await compareWithTruth(lake, storm.harbour.truth, symbol);
+    t.diagnostic(`${symbol}: ${JSON.stringify(compared)}`);
+    assert.ok(compared.trades > 100 && compared.repairedTrades > 0, 'some trades were lost and repaired');
+    assert.ok(compared.lostDepthEvents > 0 && compared.lostBookTickers > 0, 'some updates were lost for good');
+    assert.ok(compared.finalCandles > 20 && compared.snapshots > 0 && compared.gaps > 0);
+  }
+  t.diagnostic(`kills: ${JSON.stringify(storm.kills)}`);
+}
