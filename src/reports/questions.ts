@@ -66,7 +66,7 @@ export function spreadQuestion(scope: Scope | undefined, range: Range, bucketUs:
   const bucketSeconds = bucketUs / 1_000_000;
   const gapClock = isReplay ? 'false' : "stream = 'book-ticker' AND reason <> 'off-book'";
   return `WITH quotes AS (${isReplay ? replayQuotes(scope, range) : quotes(scope, range)}),
-    seconds AS (SELECT instrument, at // 1000000 AS second, arg_max(bid, update_id) AS bid, arg_max(ask, update_id) AS ask
+    seconds AS (SELECT instrument, micros // 1000000 AS second, arg_max(bid, update_id) AS bid, arg_max(ask, update_id) AS ask
       FROM quotes GROUP BY ALL),
     stretches AS (SELECT *, lead(second) OVER (PARTITION BY instrument ORDER BY second) AS next_second FROM seconds),
     breaks AS (SELECT ${id} AS instrument, epoch_us(opened_at) // 1000000 AS break_second FROM gaps WHERE ${of(scope)} AND ${gapClock}),
@@ -77,22 +77,22 @@ export function spreadQuestion(scope: Scope | undefined, range: Range, bucketUs:
     pieces AS (SELECT instrument, second, end_second, spread,
       unnest(generate_series(second // ${bucketSeconds}, (end_second - 1) // ${bucketSeconds})) AS bucket FROM spreads),
     cut AS (SELECT instrument, bucket, spread, least(end_second, (bucket + 1) * ${bucketSeconds}) - greatest(second, bucket * ${bucketSeconds}) AS known FROM pieces)
-    SELECT instrument, bucket * ${bucketUs}, sum(known), sum(spread * known), max(spread) FROM cut GROUP BY ALL ORDER BY instrument, bucket`;
+    SELECT instrument, bucket * ${bucketUs}, sum(known), sum(spread * known), max(spread) FROM cut GROUP BY instrument, bucket ORDER BY instrument, bucket`;
 }
 
 const units = '(bid_price * 100000000)::HUGEINT AS bid, (ask_price * 100000000)::HUGEINT AS ask';
 
 function quotes(scope: Scope | undefined, range: Range): string {
-  return `SELECT ${id} AS instrument, update_id, epoch_us(received_at) AS at, ${units}
+  return `SELECT ${id} AS instrument, update_id, epoch_us(received_at) AS micros, ${units}
     FROM book_tickers WHERE ${of(scope)} AND ${within('received_at', range)}`;
 }
 
 /** The book tickers of a replay carry the time of the replay: venue time is that of the depth event which holds their update id. */
 function replayQuotes(scope: Scope | undefined, range: Range): string {
-  return `SELECT quotes.instrument, update_id, at, bid, ask
+  return `SELECT quotes.instrument, update_id, micros, bid, ask
     FROM (SELECT ${id} AS instrument, update_id, ${units}
       FROM book_tickers WHERE ${of(scope)}) AS quotes
-    ASOF JOIN (SELECT ${id} AS instrument, final_update_id, min(first_update_id) AS first_update_id, epoch_us(min(event_at)) AS at
+    ASOF JOIN (SELECT ${id} AS instrument, final_update_id, min(first_update_id) AS first_update_id, epoch_us(min(event_at)) AS micros
       FROM book_deltas WHERE ${of(scope)} AND ${within('event_at', range)} GROUP BY ALL) AS events
     ON quotes.instrument = events.instrument AND quotes.update_id <= events.final_update_id WHERE update_id >= first_update_id`;
 }
