@@ -6,9 +6,11 @@ import { TidemarkError } from '../domain/error.ts';
 import { nearestWord } from '../domain/nearest-word.ts';
 import type { DataKind } from '../domain/state.ts';
 import type { MarketView } from '../pipeline/market-view.ts';
+import type { Jobs } from '../ports/jobs.ts';
 import type { Clock, Random } from '../ports/world.ts';
 import type { Problem } from '../protocol/api.ts';
 import { type Access, type CallerHeaders, refuseRequest } from './access.ts';
+import { addJobRoutes } from './job-routes.ts';
 import type { ServerLimits } from './limits.ts';
 import type { Metrics } from './metrics.ts';
 import { makeProblem, problemOf } from './problem.ts';
@@ -26,6 +28,8 @@ export interface AppOptions {
   readonly view: MarketView;
   readonly access: () => Access;
   readonly dataKind: DataKind;
+  /** Without them the server knows nothing of jobs. */
+  readonly jobs: Jobs | undefined;
   readonly webFolder: string | undefined;
   readonly log: ServerLog;
   readonly clock: Clock;
@@ -158,6 +162,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   });
 
   addRoutes(app, options);
+  if (options.jobs !== undefined) addJobRoutes(app, options.jobs, options.view, options.nowUs);
 
   if (webFolder !== undefined) {
     await app.register(fastifyStatic, {
@@ -173,7 +178,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     });
   }
 
-  const apiPaths = ['instruments', 'candles', 'trades', 'book', 'ledger', 'gaps', 'status', 'health', 'metrics', 'sql', 'openapi.json', 'live']; // biome-ignore format: one row
+  const apiPaths = ['instruments', 'candles', 'trades', 'book', 'ledger', 'gaps', 'status', 'health', 'metrics', 'sql', 'jobs', 'runs', 'openapi.json', 'live']; // biome-ignore format: one row
   app.setNotFoundHandler((request, reply) => {
     const path = pathOf(request.originalUrl);
     if (isApi(path)) {

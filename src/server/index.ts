@@ -1,6 +1,7 @@
 import { TidemarkError } from '../domain/error.ts';
 import type { DataKind } from '../domain/state.ts';
 import type { MarketView } from '../pipeline/market-view.ts';
+import type { Jobs } from '../ports/jobs.ts';
 import type { Clock, Random, Timers } from '../ports/world.ts';
 import type { Access } from './access.ts';
 import { isLoopbackName } from './access.ts';
@@ -19,6 +20,7 @@ export interface ServerOptions {
   readonly host: string;
   /** 0: any free one. */
   readonly port: number;
+  readonly jobs?: Jobs;
   /** The built dashboard; without it the server says how to build it. */
   readonly webFolder?: string;
   readonly log: ServerLog;
@@ -71,6 +73,7 @@ export async function startServer(view: MarketView, options: ServerOptions): Pro
     view,
     access,
     dataKind,
+    jobs: options.jobs,
     webFolder: options.webFolder,
     log,
     clock,

@@ -14,6 +14,7 @@ const titles: Record<number, string> = {
   404: 'Not found',
   405: 'Method not allowed',
   408: 'Request took too long',
+  409: 'Conflict',
   413: 'Too large',
   414: 'Address too long',
   415: 'Unsupported content type',
@@ -36,6 +37,8 @@ const statusByCode: Record<string, number> = {
   'too-many-queries': 429,
   'not-ready': 503,
   'not-found': 404,
+  'job-conflict': 409,
+  'not-available': 409,
 };
 
 function statusOf(error: TidemarkError): number | undefined {

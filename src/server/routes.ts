@@ -269,7 +269,7 @@ function note(reply: FastifyReply, notices: readonly string[]): void {
 }
 
 /** Plain JSON.stringify: the types are checked where the answer is made, and a schema-driven serialiser is slower here. */
-function sendJson(reply: FastifyReply, answer: unknown): FastifyReply {
+export function sendJson(reply: FastifyReply, answer: unknown): FastifyReply {
   return reply.type('application/json; charset=utf-8').send(JSON.stringify(answer));
 }
 
