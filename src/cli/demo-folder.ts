@@ -1,10 +1,7 @@
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { TidemarkError } from '../domain/error.ts';
-import type { JournalLock } from '../journal/host.ts';
-import { nodeJournalHost } from '../journal/node-host.ts';
+import { isLocked, lockJournals } from './journal-locks.ts';
 import type { Layout } from './layout.ts';
-import { version } from './version.ts';
 
 const lookAgainMs = 100;
 
@@ -14,19 +11,17 @@ const lookAgainMs = 100;
  */
 export async function startFolderAnew(layout: Layout, patienceMs: number): Promise<void> {
   for (let waitedMs = 0; ; waitedMs += lookAgainMs) {
-    const locks: JournalLock[] = [];
+    let locks: { release(): void } | undefined;
     try {
-      for (const folder of [layout.recorderJournal, layout.engineJournal]) {
-        if (existsSync(folder)) locks.push(nodeJournalHost.lock(folder, { writer: 'demo', version }));
-      }
+      locks = lockJournals(layout, 'demo');
       // Removed while the locks are held: whoever still wrote here would mix two markets.
       rmSync(layout.dataDir, { recursive: true, force: true });
       mkdirSync(layout.dataDir, { recursive: true });
       return;
     } catch (error) {
-      if (!(error instanceof TidemarkError) || error.code !== 'journal-locked' || waitedMs >= patienceMs) throw error;
+      if (!isLocked(error) || waitedMs >= patienceMs) throw error;
     } finally {
-      for (const lock of locks) lock.release();
+      locks?.release();
     }
     await sleep(lookAgainMs);
   }

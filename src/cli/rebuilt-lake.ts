@@ -4,15 +4,14 @@ import { TidemarkError } from '../domain/error.ts';
 import { secondUs } from '../domain/interval.ts';
 import { tables } from '../domain/tables/index.ts';
 import type { JournalLock } from '../journal/host.ts';
-import { nodeJournalHost } from '../journal/node-host.ts';
 import { openJournalReader } from '../journal/reader.ts';
 import { rebuild } from '../pipeline/rebuild.ts';
 import type { Lake } from '../ports/lake.ts';
 import type { World } from '../ports/world.ts';
 import type { Config } from './config.ts';
+import { isLocked, lockJournal } from './journal-locks.ts';
 import type { Layout } from './layout.ts';
 import { layoutOf } from './layout.ts';
-import { version } from './version.ts';
 import { openSource, openStores } from './wire.ts';
 
 /** What one table holds of one instrument's day, before and after. */
@@ -70,7 +69,7 @@ export async function rebuildLake(
       now: 'name the folder with --data-dir',
     });
   }
-  const engineLock = existsSync(layout.engineJournal) ? lock(layout.engineJournal) : undefined;
+  const engineLock = lockJournal(layout.engineJournal, 'rebuild');
   const recorderLock = lockUnlessHeld(layout.recorderJournal);
   const beside = layoutOf(path.join(layout.dataDir, 'rebuilt'), layout.dataDir);
   try {
@@ -137,15 +136,11 @@ async function compare(config: Config, layout: Layout, world: World, rebuilt: La
   }
 }
 
-function lock(folder: string): JournalLock {
-  return nodeJournalHost.lock(folder, { writer: 'rebuild', version });
-}
-
 function lockUnlessHeld(folder: string): JournalLock | undefined {
   try {
-    return lock(folder);
+    return lockJournal(folder, 'rebuild');
   } catch (error) {
-    if (error instanceof TidemarkError && error.code === 'journal-locked') return undefined;
+    if (isLocked(error)) return undefined;
     throw error;
   }
 }

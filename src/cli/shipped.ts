@@ -3,11 +3,13 @@ import { openFolderBlobs } from '../blobs/folder.ts';
 import { TidemarkError } from '../domain/error.ts';
 import { openJournalBytes } from '../journal/segment-pieces.ts';
 import { openShippedJournal } from '../journal/shipped-journal.ts';
+import type { ShippedBlobs } from '../journal/shipped-object.ts';
 import type { Shipping } from '../pipeline/shipping.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
 import type { Logger } from '../ports/log.ts';
 import type { World } from '../ports/world.ts';
 import type { Config } from './config.ts';
+import { s3OptionsOf } from './lake-blobs.ts';
 import type { Layout } from './layout.ts';
 
 /** Journals of a data folder, in the order in which they are spoken of. */
@@ -18,16 +20,37 @@ export function journalsOf(layout: Layout): readonly { readonly writer: string; 
   ];
 }
 
+export type ShippingStore = ShippedBlobs & Pick<BlobStore, 'location' | 'close'>;
+
+/** Shipping tries again by itself, and says meanwhile what is in the way. */
+const patienceMs = 5000;
+
 /** The store that the journals are shipped to; undefined where they are not. */
-export async function openShippingStore({ shipping }: Config, layout: Layout): Promise<BlobStore | undefined> {
-  if (!(shipping.enabled ?? shipping.store !== undefined)) return undefined;
-  if (shipping.store === undefined)
+export async function openShippingStore(
+  { shipping, lake }: Pick<Config, 'shipping' | 'lake'>,
+  layout: Layout,
+): Promise<ShippingStore | undefined> {
+  const { enabled, store } = shipping;
+  if (!(enabled ?? (store !== undefined || lake.store === 's3'))) return undefined;
+  if (store === undefined && lake.store !== 's3') {
     throw refused('shipping.enabled', 'there is no store to ship to', 'set shipping.store');
-  const folder = path.resolve(shipping.store);
+  }
+  const bucket = store === undefined ? lake.s3 : bucketIn(store);
+  if (bucket !== undefined) {
+    const { openS3Blobs } = await import('../blobs/s3.ts');
+    return openS3Blobs({ ...s3OptionsOf({ ...lake, s3: { ...lake.s3, ...bucket } }), patienceMs });
+  }
+  const folder = path.resolve(store!);
   if (`${folder}${path.sep}`.startsWith(`${layout.dataDir}${path.sep}`)) {
     throw refused('shipping.store', `${folder} is in the data folder and would be lost with it`, 'name another disk');
   }
   return openFolderBlobs(folder);
+}
+
+/** Of `s3://bucket/prefix`; undefined for a folder. */
+function bucketIn(store: string): { bucket: string; prefix: string } | undefined {
+  const match = /^s3:\/\/([^/]+)\/?(.*?)\/?$/.exec(store);
+  return match === null ? undefined : { bucket: match[1]!, prefix: match[2]! };
 }
 
 export async function openShipping(

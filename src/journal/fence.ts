@@ -20,6 +20,11 @@ export function readFence(files: Files, folder: string): number {
 /** Takes the next turn, durable when it returns. */
 export function takeFence(files: Files, folder: string): number {
   const fence = readFence(files, folder) + 1;
-  files.writeAtomic(fencePath(folder), Buffer.from(`${JSON.stringify({ fence })}\n`));
+  writeFence(files, folder, fence);
   return fence;
+}
+
+/** For a journal that is brought back: the next turn is larger than this. */
+export function writeFence(files: Files, folder: string, fence: number): void {
+  files.writeAtomic(fencePath(folder), Buffer.from(`${JSON.stringify({ fence })}\n`));
 }

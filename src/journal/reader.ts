@@ -13,7 +13,7 @@ export interface JournalReaderOptions {
   readonly folder: string;
   /** Name of the journal's writer; without it the heads are asked, then the folder's name. */
   readonly writer?: string;
-  readonly host?: JournalHost;
+  readonly host?: Pick<JournalHost, 'listen'>;
 }
 
 const pollMs = 200;
@@ -95,7 +95,10 @@ class SegmentJournalReader implements JournalReader {
       const opened = this.segmentAt(at.segment);
       if (opened === undefined) {
         if (later === undefined) return undefined;
-        throw this.damaged(at, 'the segment is missing');
+        const restored = this.afterRestore(at, later);
+        if (restored === undefined) throw this.damaged(at, 'the segment is missing');
+        at = restored;
+        continue;
       }
       if (at.offset === 0) at = { ...at, offset: opened.firstOffset };
       const block = await this.blocksFrom(opened, at, maxBytes, later !== undefined);
@@ -105,6 +108,11 @@ class SegmentJournalReader implements JournalReader {
         if (size > at.offset) this.refuseDamage(opened, at);
         else if (size < at.offset) throw this.damaged(at, 'the segment is shorter than this position');
         return undefined;
+      }
+      const restored = this.afterRestore(at, later);
+      if (restored !== undefined) {
+        at = restored;
+        continue;
       }
       if (size !== at.offset) throw this.damaged(at, 'no whole block stands here, and later segments exist');
       if (later !== at.segment + 1) throw this.damaged({ ...at, segment: at.segment + 1 }, 'the segment is missing');
@@ -177,6 +185,19 @@ class SegmentJournalReader implements JournalReader {
     const next = segment + 1;
     if (this.news !== undefined && this.news.segment === segment && this.listener.isConnected) return undefined;
     return listSegments(this.world.files, this.folder).find((other) => other >= next);
+  }
+
+  /**
+   * Where a journal that was brought back goes on for whoever had read more than was brought back. Known to nobody else
+   * where that was: the later segment begins with just the record that comes next.
+   */
+  private afterRestore(at: JournalPosition, later: number): JournalPosition | undefined {
+    const next = this.readableSegment(later);
+    const shippedTo = next?.head.restored?.shippedTo;
+    if (next === undefined || shippedTo === undefined || next.head.firstSequence !== at.sequence) return undefined;
+    const isBeyond =
+      at.segment > shippedTo.segment || (at.segment === shippedTo.segment && at.offset >= shippedTo.offset);
+    return isBeyond ? { ...at, segment: later, offset: next.firstOffset } : undefined;
   }
 
   private segmentAt(segment: number): OpenSegment | undefined {

@@ -1,18 +1,24 @@
 import { TidemarkError } from '../domain/error.ts';
-import type { BlobStore } from '../ports/blob-store.ts';
 import type { SegmentPiece, ShippedEnd, ShippedJournal } from '../ports/shipping.ts';
-import { decodeShipped, encodeShipped, parseShippedName, shippedName, shippedPrefix } from './shipped-object.ts';
+import {
+  decodeShipped,
+  encodeShipped,
+  parseShippedName,
+  type ShippedBlobs,
+  shippedName,
+  shippedPrefix,
+} from './shipped-object.ts';
 
 /** The copy of a journal as objects of a store. */
-export function openShippedJournal(blobs: BlobStore, writer: string): ShippedJournal {
+export function openShippedJournal(blobs: ShippedBlobs, writer: string): ShippedJournal {
   return new ShippedObjects(blobs, writer);
 }
 
 class ShippedObjects implements ShippedJournal {
   readonly writer: string;
-  private readonly blobs: BlobStore;
+  private readonly blobs: ShippedBlobs;
 
-  constructor(blobs: BlobStore, writer: string) {
+  constructor(blobs: ShippedBlobs, writer: string) {
     this.blobs = blobs;
     this.writer = writer;
   }

@@ -1,6 +1,7 @@
 import { promisify } from 'node:util';
 import { constants, zstdCompress, zstdDecompressSync } from 'node:zlib';
 import { TidemarkError } from '../domain/error.ts';
+import type { BlobStore } from '../ports/blob-store.ts';
 
 // An object is a skippable zstd frame with JSON, then the plain bytes as one zstd frame: `zstd -d` of the objects of a
 // segment, one after the other, is the segment. An object without bytes closes its segment.
@@ -8,6 +9,9 @@ const skippableMagic = 0x184d2a50;
 const prefixBytes = 8;
 const formatVersion = 1;
 const compress = promisify(zstdCompress);
+
+/** What the copy of a journal needs of a store. */
+export type ShippedBlobs = Pick<BlobStore, 'put' | 'get' | 'list'>;
 
 export interface ShippedHead {
   readonly writer: string;

@@ -1,5 +1,11 @@
 import { assert, TidemarkError } from '../domain/error.ts';
-import { type JournalWriter, type RecordKind, recordKinds, type WriterRecord } from '../ports/journal.ts';
+import {
+  type JournalWriter,
+  type RecordKind,
+  type RestoredJournal,
+  recordKinds,
+  type WriterRecord,
+} from '../ports/journal.ts';
 import type { OpenFile, World } from '../ports/world.ts';
 import { readFence, takeFence } from './fence.ts';
 import { blockHeadBytes, encodeHead, longestBlockBytes, recordHeadBytes, sealBlock } from './format.ts';
@@ -17,6 +23,8 @@ export interface JournalWriterOptions {
   readonly segmentMaxBytes?: number;
   readonly segmentMaxAgeMs?: number;
   readonly syncIntervalMs?: number;
+  /** The journal was brought back from where it was shipped; it goes on in this segment, with this record at least. */
+  readonly restored?: { readonly journal: RestoredJournal; readonly segment: number; readonly sequence: number };
   /** Called once. Nothing is acknowledged after it; the process should end and let a restart verify. */
   onFailure(error: TidemarkError): void;
   readonly host?: JournalHost;
@@ -37,7 +45,12 @@ export async function openJournalWriter(world: World, options: JournalWriterOpti
   let writer: SegmentJournalWriter | undefined;
   try {
     const fence = takeFence(files, options.folder);
-    const recovered = await recoverJournal(files, options.folder);
+    const found = await recoverJournal(files, options.folder);
+    const recovered = {
+      ...found,
+      nextSegment: Math.max(found.nextSegment, options.restored?.segment ?? 0),
+      nextSequence: Math.max(found.nextSequence, options.restored?.sequence ?? 0),
+    };
     writer = new SegmentJournalWriter(world, options, fence, recovered, lock, host.announce(options.folder));
     writer.begin(recovered);
     await writer.sync();
@@ -118,9 +131,14 @@ class SegmentJournalWriter implements JournalWriter {
 
   /** The first segment and its first record. */
   begin(recovered: Recovered): void {
-    this.createSegment();
+    const restored = this.options.restored?.journal;
+    this.createSegment(restored);
     const { cut } = recovered;
-    this.appendWriterRecord(cut === undefined ? { event: 'started' } : { event: 'started', cut });
+    this.appendWriterRecord({
+      event: 'started',
+      ...(cut === undefined ? {} : { cut }),
+      ...(restored === undefined ? {} : { restored }),
+    });
   }
 
   get unsyncedBytes(): number {
@@ -196,7 +214,7 @@ class SegmentJournalWriter implements JournalWriter {
     }
   }
 
-  private appendWriterRecord(what: Pick<WriterRecord, 'event' | 'cut'>): void {
+  private appendWriterRecord(what: Pick<WriterRecord, 'event' | 'cut' | 'restored'>): void {
     const record: WriterRecord = { ...what, writer: this.writer, fence: this.fence, version: this.options.version };
     this.append({
       kind: recordKinds.writer,
@@ -363,7 +381,7 @@ class SegmentJournalWriter implements JournalWriter {
     this.createSegment();
   }
 
-  private createSegment(): void {
+  private createSegment(restored?: RestoredJournal): void {
     const { clock, files } = this.world;
     const head = encodeHead({
       writer: this.writer,
@@ -373,6 +391,7 @@ class SegmentJournalWriter implements JournalWriter {
       createdAtUs: clock.wallUs(),
       sessions: this.sessions.records(),
       ...(this.sessions.plan === undefined ? {} : { plan: this.sessions.plan }),
+      ...(restored === undefined ? {} : { restored }),
     });
     const path = segmentPath(this.options.folder, this.segment);
     files.writeAtomic(path, head);

@@ -12,6 +12,7 @@ import type {
   JournalBlock,
   PulseRecord,
   RecordView,
+  RestoredJournal,
   SegmentHead,
   SessionRecord,
   WriterRecord,
@@ -195,6 +196,7 @@ export class Derivation {
 
   #writer(record: WriterRecord): void {
     if (record.event !== 'started') return;
+    if (record.restored !== undefined) this.#decoded.addFinding('journal-restored', '', lossOf(record.restored));
     for (const planSession of this.sessions.writerStarted(record.writer))
       this.#disconnected(record.writer, planSession, 'process-stop');
   }
@@ -631,6 +633,14 @@ export class Derivation {
       state.book.afterEvent = () => this.#snapshotWhenDue(state);
     }
   }
+}
+
+/** What is known to be gone of a journal that was brought back. */
+function lossOf({ shippedTo, derivedTo }: RestoredJournal): string {
+  const lostRecords = Math.max(0, (derivedTo?.sequence ?? 0) - shippedTo.sequence);
+  const place = `segment ${shippedTo.segment} offset ${shippedTo.offset}, record ${shippedTo.sequence}`;
+  const lost = `${lostRecords} derived records after it and all that were not derived are gone`;
+  return `brought back up to ${place}; ${lost}`;
 }
 
 function readJson<T>(record: RecordView): T {

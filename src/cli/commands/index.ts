@@ -8,6 +8,7 @@ import { registerHarbour } from './harbour.ts';
 import { registerRebuild } from './rebuild.ts';
 import { registerRecord } from './record.ts';
 import { registerReplay } from './replay.ts';
+import { registerRestore } from './restore.ts';
 import { registerServe } from './serve.ts';
 import { registerSql } from './sql.ts';
 import { registerUp } from './up.ts';
@@ -38,6 +39,7 @@ export function createProgram(): Command {
     registerGaps,
     registerReplay,
     registerRebuild,
+    registerRestore,
     registerDoctor,
     registerConfig,
   ]) {
