@@ -5,7 +5,7 @@ import { type GraphEdge, layoutGraph } from './graph-layout.ts';
 import { faceOf } from './run-words.ts';
 
 const nodeHeight = 40;
-const leastPitch = { x: 148, y: 52 };
+const leastPitch = { x: 148, y: 46 };
 const gapX = 32;
 
 type Shown = 'linked' | 'all';

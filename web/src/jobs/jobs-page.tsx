@@ -17,7 +17,7 @@ import { changeCatchUp, changeJob, changeRun, runNow, startCatchUp } from './job
 import { CatchUpDialog, RunNowDialog, SureDialog } from './jobs-dialogs.tsx';
 import { LogPanel } from './log-panel.tsx';
 import { JobPanel, RunPanel } from './run-panel.tsx';
-import { isOver, needsLook } from './run-words.ts';
+import { isOver, needsLook, silenceUs } from './run-words.ts';
 import { RunsPanel } from './runs-panel.tsx';
 import { TimelinePanel } from './timeline-panel.tsx';
 import { useAction, useJobs, useLog, useRun, useServerNowUs, useTimeline } from './use-jobs.ts';
@@ -230,7 +230,9 @@ function Tile({ name, value, beside, note }: { name: string; value: string; besi
 function Tiles({ answer, nowUs }: { answer: JobsAnswer; nowUs: number }) {
   const { slots, counts, weight } = answer;
   const beats = answer.jobs.flatMap(({ latest }) =>
-    latest?.state === 'running' && latest.heartbeatAtUs !== null ? [nowUs - latest.heartbeatAtUs] : [],
+    latest?.state === 'running' && latest.heartbeatAtUs !== null && silenceUs(latest, nowUs) === undefined
+      ? [nowUs - latest.heartbeatAtUs]
+      : [],
   );
   const look = needsLook(answer.jobs, nowUs);
   const catchUp = answer.catchUps.find(({ state }) => state === 'running' || state === 'paused');

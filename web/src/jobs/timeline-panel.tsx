@@ -9,7 +9,6 @@ import { faceOf, isOver, whenText } from './run-words.ts';
 
 const hourUs = 3_600e6;
 const rowHeight = 16.6;
-const axisHeight = 22;
 const barHeight = 10;
 
 type Span = TimelineAnswer['spans'][number];
@@ -22,25 +21,49 @@ interface Face {
   readonly queued: ReadonlyMap<string, number>;
 }
 
-function paint(canvas: HTMLCanvasElement, face: Face, narrow: boolean): void {
+function xIn(face: Face, width: number): (atUs: number) => number {
+  return (atUs) => ((atUs - face.fromUs) / (face.toUs - face.fromUs)) * width;
+}
+
+/** Instants at which a line stands; each with its text where there is room for one. */
+function marksOf(face: Face, width: number): { x: number; text: string | undefined }[] {
+  const stepUs = (width < 420 ? 6 : 2) * hourUs;
+  const xOf = xIn(face, width);
+  const marks: { x: number; text: string | undefined }[] = [];
+  for (let atUs = Math.ceil(face.fromUs / stepUs) * stepUs; atUs < face.toUs; atUs += stepUs) {
+    const x = Math.round(xOf(atUs));
+    const text = atUs % (24 * hourUs) === 0 ? dayText(atUs) : minuteText(atUs);
+    marks.push({ x, text: x < 18 || x > width - 52 ? undefined : text });
+  }
+  return marks;
+}
+
+function paintAxis(canvas: HTMLCanvasElement, face: Face): void {
+  const sized = sizeCanvas(canvas);
+  if (sized === undefined) return;
+  const { context, width } = sized;
+  const palette = readPalette();
+  context.font = `450 10.5px ${palette.font}`;
+  context.textBaseline = 'middle';
+  context.textAlign = 'center';
+  context.fillStyle = palette.ink3;
+  for (const { x, text } of marksOf(face, width)) if (text !== undefined) context.fillText(text, x, 12);
+  const now = Math.min(width - 1, Math.round(xIn(face, width)(face.nowUs)));
+  context.fillStyle = palette.ink1;
+  context.fillRect(now, 0, 1, 4);
+  context.font = `500 10.5px ${palette.font}`;
+  context.textAlign = now > width - 20 ? 'right' : 'center';
+  context.fillText(minuteText(face.nowUs), now > width - 20 ? width : now, 12);
+}
+
+function paintRows(canvas: HTMLCanvasElement, face: Face): void {
   const sized = sizeCanvas(canvas);
   if (sized === undefined) return;
   const { context, width, height } = sized;
   const palette = readPalette();
-  const xOf = (atUs: number): number => ((atUs - face.fromUs) / (face.toUs - face.fromUs)) * width;
-  const bottom = height - axisHeight;
-  context.font = `450 10.5px ${palette.font}`;
-  context.textBaseline = 'middle';
-  const stepUs = narrow ? 6 * hourUs : 2 * hourUs;
-  for (let atUs = Math.ceil(face.fromUs / stepUs) * stepUs; atUs < face.toUs; atUs += stepUs) {
-    const x = Math.round(xOf(atUs));
-    context.fillStyle = palette.line1;
-    context.fillRect(x, 0, 1, bottom);
-    if (x < 18 || x > width - 52) continue;
-    context.fillStyle = palette.ink3;
-    context.textAlign = 'center';
-    context.fillText(atUs % (24 * hourUs) === 0 ? dayText(atUs) : minuteText(atUs), x, height - 9);
-  }
+  const xOf = xIn(face, width);
+  context.fillStyle = palette.line1;
+  for (const { x } of marksOf(face, width)) context.fillRect(x, 0, 1, height);
   for (const [at, row] of face.rows.entries()) {
     const middle = Math.round(at * rowHeight + rowHeight / 2);
     const y = middle - barHeight / 2;
@@ -76,12 +99,8 @@ function paint(canvas: HTMLCanvasElement, face: Face, narrow: boolean): void {
       context.strokeRect(x + 0.5, y + 0.5, wide - 1, barHeight - 1);
     }
   }
-  const now = Math.min(width - 1, Math.round(xOf(face.nowUs)));
   context.fillStyle = palette.ink1;
-  context.fillRect(now, 0, 1, bottom + 3);
-  context.font = `500 10.5px ${palette.font}`;
-  context.textAlign = now > width - 20 ? 'right' : 'center';
-  context.fillText(minuteText(face.nowUs), now > width - 20 ? width : now, height - 9);
+  context.fillRect(Math.min(width - 1, Math.round(xOf(face.nowUs))), 0, 1, height);
 }
 
 function Sample({ kind }: { kind: 'running' | 'done' | 'waiting' | 'failed' }) {
@@ -103,6 +122,7 @@ export function TimelinePanel({
   onRun: (run: number) => void;
 }) {
   const canvas = useRef<HTMLCanvasElement>(null);
+  const axis = useRef<HTMLCanvasElement>(null);
   const theme = useStore(themeRevision);
   const [hint, setHint] = useState<{ x: number; y: number; text: string; run: number }>();
   const [width, setWidth] = useState(0);
@@ -126,12 +146,15 @@ export function TimelinePanel({
     ),
   };
   useEffect(() => {
+    if (canvas.current === null) return;
     const observer = new ResizeObserver(([entry]) => setWidth(entry?.contentRect.width ?? 0));
-    observer.observe(canvas.current!);
+    observer.observe(canvas.current);
     return () => observer.disconnect();
-  }, []);
+  }, [rows.length === 0]);
   useEffect(() => {
-    if (theme >= 0 && width > 0 && canvas.current !== null) paint(canvas.current, face, width < 420);
+    if (theme < 0 || canvas.current === null || axis.current === null) return;
+    paintRows(canvas.current, face);
+    paintAxis(axis.current, face);
   });
   const spanAt = (event: PointerEvent<HTMLCanvasElement>): { span: Span; x: number; y: number } | undefined => {
     const box = event.currentTarget.getBoundingClientRect();
@@ -153,7 +176,7 @@ export function TimelinePanel({
     return job.nextAtUs === null ? '' : whenText(job.nextAtUs, nowUs).slice(0, 11);
   };
   const failed = (timeline?.spans ?? []).filter(({ kind }) => kind === 'failed').length;
-  const height = rows.length * rowHeight + axisHeight + 2;
+  const height = rows.length * rowHeight + 1;
   return (
     <section className="panel timeline-panel" aria-label="Timeline">
       <div className="panel-head">
@@ -174,7 +197,7 @@ export function TimelinePanel({
         {rows.length === 0 ? (
           <p className="panel-none">Nothing ran in the last 24 hours.</p>
         ) : (
-          <div className="timeline-sheet" style={{ height: `${height}px` }}>
+          <div className="timeline-sheet">
             <div className="timeline-names">
               {rows.map(({ job }) => (
                 <span key={job} className="ellipsis">
@@ -182,7 +205,7 @@ export function TimelinePanel({
                 </span>
               ))}
             </div>
-            <div className="timeline-plot">
+            <div className="timeline-plot" style={{ height: `${height}px` }}>
               <canvas
                 ref={canvas}
                 role="img"
@@ -222,6 +245,9 @@ export function TimelinePanel({
                   </span>
                 );
               })}
+            </div>
+            <div className="timeline-axis">
+              <canvas ref={axis} />
             </div>
           </div>
         )}
