@@ -123,6 +123,8 @@ export function failureOf(error: unknown, isHead = false): S3Failure {
   }
   if (isHead && status === 404) return new S3Failure('missing', textOf(name, status));
   if (isHead && status === 400) return new S3Failure('refused', textOf('', status));
+  // What says that there is none would have said of what.
+  if (status === 404) return new S3Failure('unreachable', 'HTTP 404 without a word of S3');
   const kind = byStatus[status] ?? (status >= 500 ? 'trouble' : status < 300 ? 'unreachable' : 'other');
   return new S3Failure(kind, textOf(name, status), retryAfterMs(raw));
 }

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { defaultProvider } from '@aws-sdk/credential-provider-node';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
+import type { Logger } from '../ports/log.ts';
 import { AdaptiveGate } from './adaptive-gate.ts';
 import { failureOf, type S3Failure, storeError } from './s3-failure.ts';
 
@@ -27,6 +28,10 @@ export interface S3Options extends S3Address {
   readonly firstPauseMs?: number;
   /** A connection that says nothing for so long is given up. */
   readonly silenceMs?: number;
+  /** Larger files go up in parts of this size; AWS takes none below 5 MiB. */
+  readonly partBytes?: number;
+  /** Told when the store stops answering, and when it answers again. */
+  readonly log?: Logger;
 }
 
 const requestsAtOnce = 16;
@@ -50,6 +55,7 @@ export class S3Requests {
   readonly #firstPauseMs: number;
   readonly #patienceMs: number;
   #client: S3Client;
+  #isInTrouble = false;
   /** Sent so far, also those that failed. */
   sent = 0;
 
@@ -67,7 +73,7 @@ export class S3Requests {
     for (;;) {
       const client = this.#client;
       try {
-        return await this.#gate.pass(
+        const answer = await this.#gate.pass(
           async () => {
             this.sent++;
             try {
@@ -78,6 +84,8 @@ export class S3Requests {
           },
           (error) => (error as S3Failure).kind === 'busy',
         );
+        this.#tellTrouble(undefined);
+        return answer;
       } catch (error) {
         const failure = error as S3Failure;
         if (asked.expects?.includes(failure.kind)) throw failure;
@@ -85,11 +93,20 @@ export class S3Requests {
           isRenewed = true;
           continue;
         }
+        if (failure.isTransient && failure.kind !== 'conflict') this.#tellTrouble(failure);
         if (!failure.isTransient || !(await retry.pause(failure))) {
           throw storeError(asked.doing, asked.what, failure, asked.isWrite);
         }
       }
     }
+  }
+
+  #tellTrouble(failure: S3Failure | undefined): void {
+    if (this.#isInTrouble === (failure !== undefined)) return;
+    this.#isInTrouble = failure !== undefined;
+    const store = this.#options.endpoint ?? 's3';
+    if (failure === undefined) this.#options.log?.info({ store }, 'the store answers again');
+    else this.#options.log?.warn({ store, why: failure.message }, 'the store fails: its requests are tried again');
   }
 
   /** Pauses between tries of what is more than one request. */

@@ -11,9 +11,6 @@ import type { S3Failure } from './s3-failure.ts';
 import type { S3Requests } from './s3-requests.ts';
 import { sha256 } from './sha256.ts';
 
-/** Larger files go up in parts. */
-export const singlePutMaxBytes = 16 * 1024 * 1024;
-const partBytes = 8 * 1024 * 1024;
 const partsMax = 10_000;
 const partsAtOnce = 4;
 
@@ -28,6 +25,7 @@ export interface FileUpload {
   readonly bytes: number;
   /** Hex, of the whole file. */
   readonly sha256: string;
+  readonly partBytes: number;
 }
 
 const doing = 'write the blob';
@@ -38,16 +36,18 @@ const doing = 'write the blob';
  */
 export async function uploadInParts(requests: S3Requests, upload: FileUpload): Promise<void> {
   const { bucket: Bucket, key: Key, name, bytes } = upload;
-  const { UploadId } = await requests.ask({ doing, what: name, isWrite: true }, (client) =>
-    client.send(
+  let begun = 0;
+  const { UploadId } = await requests.ask({ doing, what: name, isWrite: true }, (client) => {
+    begun++;
+    return client.send(
       new CreateMultipartUploadCommand({
         Bucket,
         Key,
         ChecksumAlgorithm: 'SHA256',
         Metadata: { sha256: upload.sha256 },
       }),
-    ),
-  );
+    );
+  });
   try {
     const Parts = await sendParts(requests, upload, UploadId!);
     await requests.ask({ doing, what: name, isWrite: true, expects: ['exists', 'conflict', 'no-upload'] }, (client) =>
@@ -66,12 +66,15 @@ export async function uploadInParts(requests: S3Requests, upload: FileUpload): P
     // Its parts would be paid for until somebody looks.
     await abort(requests, Bucket, Key, UploadId!);
     throw error;
+  } finally {
+    // An answer that was lost named an upload that nobody knows.
+    if (begun > 1) await abortBegunBefore(requests, Bucket, Key, Date.now());
   }
 }
 
 async function sendParts(requests: S3Requests, upload: FileUpload, UploadId: string): Promise<CompletedPart[]> {
   const { bucket: Bucket, key: Key, name, bytes } = upload;
-  const size = Math.max(partBytes, Math.ceil(bytes / partsMax));
+  const size = Math.max(upload.partBytes, Math.ceil(bytes / partsMax));
   const count = Math.ceil(bytes / size);
   const parts: CompletedPart[] = [];
   const file = await open(upload.path, 'r');
@@ -120,24 +123,26 @@ async function abort(requests: S3Requests, Bucket: string, Key: string, UploadId
     .catch(() => undefined);
 }
 
-/** Ends what killed processes left unfinished below `prefix`, so that nobody pays for its parts; how many. */
-export async function abortAbandoned(requests: S3Requests, Bucket: string, Prefix: string): Promise<number> {
-  const olderThanMs = Date.now() - abandonedMs;
-  const asked = { doing: 'list the unfinished uploads of', what: Bucket, expects: ['unable', 'refused'] } as const;
+/** Ends what killed processes left unfinished below `prefix`, so that nobody pays for its parts. */
+export async function abortAbandoned(requests: S3Requests, bucket: string, prefix: string): Promise<void> {
+  await abortBegunBefore(requests, bucket, prefix, Date.now() - abandonedMs);
+}
+
+/** A store that does not tell its unfinished uploads, or not us, keeps them: that costs money and nothing else. */
+async function abortBegunBefore(requests: S3Requests, Bucket: string, Prefix: string, beforeMs: number): Promise<void> {
+  const asked = { doing: 'list the unfinished uploads of', what: Bucket } as const;
   let KeyMarker: string | undefined;
   let UploadIdMarker: string | undefined;
-  let aborted = 0;
   do {
-    const page = await requests.ask(asked, (client) =>
-      client.send(new ListMultipartUploadsCommand({ Bucket, Prefix, KeyMarker, UploadIdMarker })),
-    );
-    for (const { Key, UploadId, Initiated } of page.Uploads ?? []) {
+    const page = await requests
+      .ask(asked, (client) =>
+        client.send(new ListMultipartUploadsCommand({ Bucket, Prefix, KeyMarker, UploadIdMarker })),
+      )
+      .catch(() => undefined);
+    for (const { Key, UploadId, Initiated } of page?.Uploads ?? []) {
       if (Key === undefined || UploadId === undefined || Initiated === undefined) continue;
-      if (!Key.startsWith(Prefix) || Initiated.getTime() > olderThanMs) continue;
-      await abort(requests, Bucket, Key, UploadId);
-      aborted++;
+      if (Key.startsWith(Prefix) && Initiated.getTime() <= beforeMs) await abort(requests, Bucket, Key, UploadId);
     }
-    [KeyMarker, UploadIdMarker] = page.IsTruncated ? [page.NextKeyMarker, page.NextUploadIdMarker] : [];
+    [KeyMarker, UploadIdMarker] = page?.IsTruncated ? [page.NextKeyMarker, page.NextUploadIdMarker] : [];
   } while (KeyMarker !== undefined);
-  return aborted;
 }

@@ -13,7 +13,7 @@ import { checkBlobName, isBlobName } from './blob-name.ts';
 import type { Download, RemoteBlobs } from './cached.ts';
 import { failureOf, S3Failure, storeError } from './s3-failure.ts';
 import { type S3Options, S3Requests } from './s3-requests.ts';
-import { abortAbandoned, singlePutMaxBytes, uploadInParts } from './s3-upload.ts';
+import { abortAbandoned, uploadInParts } from './s3-upload.ts';
 import { sha256, sha256OfFile } from './sha256.ts';
 
 /** Says whose the files below the prefix are. */
@@ -49,6 +49,8 @@ interface Held {
   readonly sha256: string | undefined;
 }
 
+const usualPartBytes = 8 * 1024 * 1024;
+
 /** How often a write begins again after the store said that another one was in its way. */
 const restartsMax = 5;
 
@@ -56,10 +58,12 @@ class S3Store implements S3Blobs {
   readonly #requests: S3Requests;
   readonly #bucket: string;
   readonly #prefix: string;
+  readonly #partBytes: number;
 
   constructor(options: S3Options) {
     this.#requests = new S3Requests(options);
     this.#bucket = options.bucket;
+    this.#partBytes = options.partBytes ?? usualPartBytes;
     this.#prefix = options.prefix === undefined || options.prefix === '' ? '' : `${options.prefix}/`;
   }
 
@@ -77,13 +81,20 @@ class S3Store implements S3Blobs {
   async putFile(name: string, localPath: string): Promise<void> {
     const key = this.#key(name);
     const { size } = await stat(localPath);
-    if (size <= singlePutMaxBytes) return this.put(name, await readFile(localPath));
+    if (size <= 2 * this.#partBytes) return this.put(name, await readFile(localPath));
     const given = { bytes: size, sha256: await sha256OfFile(localPath) };
     // An upload in parts learns only at its end that the name is taken.
     const held = await this.#describe(name);
     if (held !== undefined) return this.#expectSame(name, held, given);
     await this.#putOnce(name, given, () =>
-      uploadInParts(this.#requests, { ...given, bucket: this.#bucket, key, name, path: localPath }),
+      uploadInParts(this.#requests, {
+        ...given,
+        bucket: this.#bucket,
+        key,
+        name,
+        path: localPath,
+        partBytes: this.#partBytes,
+      }),
     );
   }
 
@@ -179,9 +190,7 @@ class S3Store implements S3Blobs {
       owner = storeId;
     }
     await this.#checkConditions(what, markerOf(owner));
-    await abortAbandoned(this.#requests, this.#bucket, this.#prefix).catch((error) => {
-      if (!(error instanceof S3Failure)) throw error;
-    });
+    await abortAbandoned(this.#requests, this.#bucket, this.#prefix);
     return owner;
   }
 

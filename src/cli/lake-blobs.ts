@@ -4,6 +4,7 @@ import { openFolderBlobs } from '../blobs/folder.ts';
 import { TidemarkError } from '../domain/error.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
 import type { Catalog } from '../ports/catalog.ts';
+import type { Logger } from '../ports/log.ts';
 import type { Config } from './config.ts';
 import type { Layout } from './layout.ts';
 
@@ -24,14 +25,18 @@ export function s3OptionsOf({ s3 }: Config['lake']) {
  * Where the lake's files are: a folder of the data folder, or the bucket that the settings name. Whoever writes gives the
  * catalog along; then the bucket is claimed first, so that nobody takes the files of others for leftovers.
  */
-export async function openLakeBlobs(layout: Layout, lake?: Config['lake'], writesTo?: Catalog): Promise<BlobStore> {
+export async function openLakeBlobs(
+  layout: Layout,
+  lake: Config['lake'] | undefined,
+  { writesTo, log }: { readonly writesTo?: Catalog | undefined; readonly log?: Logger | undefined } = {},
+): Promise<BlobStore> {
   if (lake?.store !== 's3') {
     if (writesTo !== undefined) mkdirSync(layout.lake, { recursive: true });
     return openFolderBlobs(layout.lake);
   }
   const { openS3Blobs } = await import('../blobs/s3.ts');
   const { openCachedBlobs } = await import('../blobs/cached.ts');
-  const remote = openS3Blobs(s3OptionsOf(lake));
+  const remote = openS3Blobs({ ...s3OptionsOf(lake), ...(log === undefined ? {} : { log }) });
   try {
     if (writesTo !== undefined) {
       const storeId = readStoreId(layout) ?? writeStoreId(layout, randomUUID());
