@@ -28,6 +28,7 @@ import type { Config } from './config.ts';
 import { openLakeBlobs } from './lake-blobs.ts';
 import type { Layout } from './layout.ts';
 import { layoutOf } from './layout.ts';
+import { refuseLostJournals } from './lost-journals.ts';
 import { openShipping } from './shipped.ts';
 import { version } from './version.ts';
 
@@ -101,6 +102,7 @@ export interface RunningRecorder extends Running {
 export async function runRecorder(config: Config, cwd: string, log: Logger): Promise<RunningRecorder> {
   const layout = layoutOf(config.dataDir, cwd);
   const world = openWorld(config);
+  await refuseLostJournals(config, layout, world, log, ['recorder']);
   let fail: (error: unknown) => void = () => {};
   const done = new Promise<void>((_, reject) => {
     fail = reject;
@@ -139,7 +141,7 @@ export interface StoreOptions {
   readonly log?: Logger;
 }
 
-async function openCatalog(layout: Layout, { settings, isReadOnly, log }: StoreOptions): Promise<Catalog> {
+export async function openCatalog(layout: Layout, { settings, isReadOnly, log }: StoreOptions): Promise<Catalog> {
   if (settings?.catalog.kind !== 'postgres') return openSqliteCatalog(layout.catalog);
   const { openPostgresCatalog } = await import('../catalog/postgres.ts');
   const { url, schema, retrySeconds } = settings.catalog;
@@ -257,6 +259,7 @@ export async function runEngine(
   const layout = layoutOf(config.dataDir, cwd);
   const world = openWorld(config);
   const source = openSource();
+  await refuseLostJournals(config, layout, world, log);
   let failJournal: (error: unknown) => void = () => {};
   const journalFailed = new Promise<never>((_, reject) => {
     failJournal = reject;

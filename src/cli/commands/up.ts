@@ -1,9 +1,12 @@
 import type { Command } from 'commander';
+import { layoutOf } from '../layout.ts';
 import { openLog } from '../log.ts';
+import { refuseLostJournals } from '../lost-journals.ts';
 import { print } from '../output.ts';
 import { untilSignalled } from '../process.ts';
 import { childArguments, configOf, globalOptions } from '../program.ts';
 import { Supervisor } from '../supervisor.ts';
+import { openWorld } from '../wire.ts';
 
 export function registerUp(program: Command): void {
   program
@@ -13,6 +16,8 @@ export function registerUp(program: Command): void {
     .action(async (_options: object, command: Command) => {
       const { config } = configOf(command);
       const log = openLog(config.log.level, 'up');
+      // Asked before either begins: a recorder would begin a journal while the engine still finds that out.
+      await refuseLostJournals(config, layoutOf(config.dataDir, process.cwd()), openWorld(config), log);
       const supervisor = new Supervisor(log);
       let announcedUrl: string | undefined;
       supervisor.start({
