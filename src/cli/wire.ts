@@ -173,8 +173,9 @@ export async function openStores(layout: Layout, options: StoreOptions = {}): Pr
   const { openParquetLake } = await import('../lake/parquet-lake.ts');
   const { openDuckdbWarehouse } = await import('../warehouse/duckdb.ts');
   const catalog = await openCatalog(layout, options);
-  const blobs = await openLakeBlobs(layout, options.settings?.lake, options.isReadOnly ? undefined : catalog).catch(
-    async (error) => {
+  const writesTo = options.isReadOnly ? undefined : catalog;
+  const blobs = await openLakeBlobs(layout, options.settings?.lake, { writesTo, log: options.log }).catch(
+    async (error: unknown) => {
       await catalog.close();
       throw error;
     },
