@@ -36,14 +36,22 @@ export function readProject(files: Files, folder: string): ModelProject {
     }
   };
   const properties = new Map<string, ModelProperties>();
+  const unread: string[] = [];
   for (const file of found.properties) {
-    for (const one of keep(file.path, () => readProperties(file)) ?? []) properties.set(one.name, one);
+    const read = keep(file.path, () => readProperties(file));
+    if (read === undefined) unread.push(file.path);
+    for (const one of read ?? []) properties.set(one.name, one);
   }
   const drafts = new Map<string, Draft>();
   for (const file of found.models) {
     const name = baseName(file.path);
     keep(name, () => {
       refuseName(name, file.path, drafts.get(name)?.file.path);
+      // Its tests may stand there, and without them it is not published.
+      const beside = unread.find((path) => folderOf(path) === folderOf(file.path));
+      if (beside !== undefined && !properties.has(name)) {
+        throw invalid(file.path, `${beside}, which may describe it, cannot be read`, 'mend that file');
+      }
       const rendered = render(file, found, `in_${name}`);
       drafts.set(name, { ...rendered, name, file, properties: properties.get(name) });
     });
@@ -163,3 +171,5 @@ function unknownModel(doing: string, name: string, path: string, known: readonly
     now: meant(name, known) ?? 'write the file or mend the name',
   });
 }
+
+const folderOf = (path: string): string => path.slice(0, path.lastIndexOf('/') + 1);

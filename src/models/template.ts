@@ -79,7 +79,7 @@ export function renderTemplate(file: TemplateFile, macros: readonly TemplateFile
   try {
     for (const macro of macros) {
       at = macro.path;
-      interpreter.run(parsed(asMacros(macro.text)));
+      interpreter.run(parsedMacro(macro));
     }
     at = file.path;
     return String(interpreter.run(parsed(file.text)).value);
@@ -90,7 +90,16 @@ export function renderTemplate(file: TemplateFile, macros: readonly TemplateFile
   }
 }
 
-function parsed(text: string) {
+const parsedMacros = new WeakMap<TemplateFile, Statement>();
+
+/** Each macro file is read by every template of its folder. */
+function parsedMacro(file: TemplateFile): Statement {
+  const known = parsedMacros.get(file) ?? parsed(asMacros(file.text));
+  parsedMacros.set(file, known);
+  return known;
+}
+
+function parsed(text: string): Statement {
   return parse(tokenize(text, { lstrip_blocks: true, trim_blocks: true }));
 }
 

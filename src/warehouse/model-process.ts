@@ -88,7 +88,7 @@ async function runSteps(connection: DuckDBConnection, { partition }: ModelReques
       }
     }
     if (outcome.state === 'failed' || outcome.state === 'blocked') bad.add(step.model);
-    known.add(step.model);
+    else known.add(step.model);
     say({
       outcome: {
         model: step.model,
@@ -118,7 +118,7 @@ async function runStep(
   const { model } = step;
   if (step.work === 'load') {
     await connection.run(`CREATE VIEW ${dayOf(model)} AS SELECT * FROM ${readFiles([step.existing!])}`);
-    const failedTests = await runTests(connection, partition, step);
+    const failedTests = await runTests(connection, partition, step, known);
     return { state: isFailed(failedTests) ? 'failed' : 'loaded', failedTests };
   }
   await connection.run(`CREATE SCHEMA ${inputsOf(model)}`);
@@ -151,7 +151,7 @@ async function runStep(
       : `CREATE TABLE ${dayOf(model)} AS SELECT ${list} FROM ${freshOf(model)}
          UNION ALL SELECT ${list} FROM ${existing} WHERE NOT (${isDue})`,
   );
-  const failedTests = await runTests(connection, partition, step);
+  const failedTests = await runTests(connection, partition, step, known);
   if (isFailed(failedTests)) return { state: 'failed', failedTests, columns };
   const time = step.timeColumn === undefined ? `epoch_us(date::TIMESTAMP)` : `epoch_us(${sqlName(step.timeColumn)})`;
   const changed = await changedRows(connection, step, list, time, isDue, existing);
@@ -281,27 +281,49 @@ async function runTests(
   connection: DuckDBConnection,
   partition: ModelPartition,
   step: ModelStep,
+  known: ReadonlySet<string>,
 ): Promise<FailedTest[]> {
   if (step.tests.length === 0) return [];
   const failed: FailedTest[] = [];
-  const names = new Set(partition.steps.map(({ model }) => model));
+  const names = [...known, step.model];
   for (const model of names) {
-    const isThere = (await rowsOf(connection, `SELECT 1 FROM duckdb_tables() WHERE schema_name = 'days' AND table_name = ${sqlText(model)}
-       UNION ALL SELECT 1 FROM duckdb_views() WHERE schema_name = 'days' AND view_name = ${sqlText(model)}`)).length > 0; // biome-ignore format: SQL
-    if (isThere)
-      await connection.run(`CREATE OR REPLACE VIEW ${testSchema}.${sqlName(model)} AS SELECT * FROM ${dayOf(model)}`);
+    await connection.run(`CREATE VIEW IF NOT EXISTS ${testSchema}.${sqlName(model)} AS SELECT * FROM ${dayOf(model)}`);
   }
+  const named = new Set<string>(names);
+  for (const input of step.tests.flatMap((test) => test.inputs)) {
+    if (named.has(input.name)) continue;
+    named.add(input.name);
+    const view = `${testSchema}.${sqlName(input.name)}`;
+    await connection.run(`CREATE VIEW IF NOT EXISTS ${view} AS ${inputRows(input, new Set())}`);
+  }
+  if (await isAllRight(connection, step.tests, [...named])) return [];
   for (const test of step.tests) {
-    for (const input of test.inputs) {
-      const view = `${testSchema}.${sqlName(input.name)}`;
-      await connection.run(`CREATE OR REPLACE VIEW ${view} AS ${inputRows(input, new Set())}`);
-    }
-    const wrong = await wrongRows(connection, test, [...names, ...test.inputs.map((input) => input.name)], partition);
+    const wrong = await wrongRows(connection, test, [...named], partition);
     if (wrong === undefined) continue;
     const { market, date } = partition;
     failed.push({ model: step.model, test: test.name, severity: test.severity, market, date, ...wrong });
   }
   return failed;
+}
+
+/** All tests in one statement, as nearly always none finds anything. */
+async function isAllRight(
+  connection: DuckDBConnection,
+  tests: readonly ModelTest[],
+  names: readonly string[],
+): Promise<boolean> {
+  try {
+    const found: string[] = [];
+    for (const test of tests) {
+      found.push(`SELECT 1 FROM (\n${await guardModel(connection, test.sql, testSchema, names)}\n) AS rows_of_test`);
+    }
+    const parts = found.map((one) => `EXISTS (${one})`);
+    const [[isWrong]] = (await rowsOf(connection, `SELECT ${parts.join(' OR ')}`)) as [[boolean]];
+    return !isWrong;
+  } catch {
+    // One after the other it is seen which.
+    return false;
+  }
 }
 
 async function wrongRows(

@@ -69,9 +69,10 @@ export async function guardModel(
   schema: string,
   names: readonly string[],
 ): Promise<string> {
-  await refuseMany(connection, sql);
+  const now = 'write one SELECT over what it refers to';
+  await refuseMany(connection, sql, now);
   guardTree(
-    await treeOf(connection, sql),
+    await treeOf(connection, sql, now),
     (from, name, isCommon) => {
       if (isCommon && from === '.') return;
       if ([`.${schema}`, `memory.${schema}`].includes(from) && names.includes(name)) return;
@@ -89,15 +90,15 @@ export async function guardModel(
   return sql.replace(/;\s*$/, '');
 }
 
-async function refuseMany(connection: DuckDBConnection, sql: string): Promise<void> {
+async function refuseMany(connection: DuckDBConnection, sql: string, now?: string): Promise<void> {
   const statements = await connection.extractStatements(sql).catch((cause: Error) => {
     // Of text without any statement the binding says only "Error in native callback".
-    throw refuse(cause.message.includes('native callback') ? 'it has no statement' : cause.message);
+    throw refuse(cause.message.includes('native callback') ? 'it has no statement' : cause.message, now);
   });
-  if (statements.count !== 1) throw refuse(`it has ${statements.count} statements`);
+  if (statements.count !== 1) throw refuse(`it has ${statements.count} statements`, now);
 }
 
-async function treeOf(connection: DuckDBConnection, sql: string): Promise<unknown> {
+async function treeOf(connection: DuckDBConnection, sql: string, now?: string): Promise<unknown> {
   const reader = await connection.runAndReadAll('SELECT json_serialize_sql(?::VARCHAR)', [sql]);
   const tree = JSON.parse(String(reader.getRows()[0]![0])) as {
     error: boolean;
@@ -106,9 +107,12 @@ async function treeOf(connection: DuckDBConnection, sql: string): Promise<unknow
     statements?: unknown[];
   };
   if (tree.error) {
-    throw refuse(tree.error_type === 'parser' ? String(tree.error_message) : 'it is not a SELECT or EXPLAIN of one');
+    throw refuse(
+      tree.error_type === 'parser' ? String(tree.error_message) : 'it is not a SELECT or EXPLAIN of one',
+      now,
+    );
   }
-  if (tree.statements?.length !== 1) throw refuse(`it has ${tree.statements?.length} statements`);
+  if (tree.statements?.length !== 1) throw refuse(`it has ${tree.statements?.length} statements`, now);
   return tree.statements[0];
 }
 
