@@ -47,6 +47,7 @@ const byCode: Readonly<Record<string, number>> = {
   'journal-lost': exitCodes.conflict,
   'lake-lost': exitCodes.conflict,
   'fence-lost': exitCodes.conflict,
+  'journal-behind': exitCodes.conflict,
   network: exitCodes.network,
   'catalog-unreachable': exitCodes.network,
   'catalog-refused': exitCodes.network,

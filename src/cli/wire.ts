@@ -25,6 +25,7 @@ import type { RunningServer } from '../server/index.ts';
 import { createBinanceSource, liveHosts, publicDataHosts } from '../sources/binance/index.ts';
 import { createNodeWorld } from '../world/node/index.ts';
 import type { Config } from './config.ts';
+import { refuseForeignJournals } from './foreign-journals.ts';
 import { openLakeBlobs } from './lake-blobs.ts';
 import type { Layout } from './layout.ts';
 import { layoutOf } from './layout.ts';
@@ -279,6 +280,7 @@ export async function runEngine(
     await openJournalReader(world, { folder: layout.recorderJournal, writer: 'recorder' }),
     await openJournalReader(world, { folder: layout.engineJournal, writer: 'engine' }),
   ];
+  await refuseForeignJournals(stores.lake, readers, layout);
   mkdirSync(path.join(layout.scratch, 'tail'), { recursive: true });
   const engine = await startEngine({
     world,
