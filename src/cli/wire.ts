@@ -15,6 +15,7 @@ import type { BlobStore } from '../ports/blob-store.ts';
 import type { Catalog } from '../ports/catalog.ts';
 import type { IcebergTables } from '../ports/iceberg.ts';
 import type { Lake } from '../ports/lake.ts';
+import type { LakeUpkeep } from '../ports/lake-upkeep.ts';
 import type { Logger } from '../ports/log.ts';
 import type { Source, StreamWish, VenueHosts } from '../ports/source.ts';
 import type { Warehouse } from '../ports/warehouse.ts';
@@ -165,6 +166,7 @@ export interface Stores {
   readonly catalog: Catalog;
   readonly blobs: BlobStore;
   readonly iceberg: IcebergTables | undefined;
+  readonly upkeep: LakeUpkeep;
   readonly warehouse: Warehouse;
   close(): Promise<void>;
 }
@@ -172,6 +174,7 @@ export interface Stores {
 /** Lake, catalog and warehouse of a data folder, or those that the settings name. */
 export async function openStores(layout: Layout, options: StoreOptions = {}): Promise<Stores> {
   const { openParquetLake } = await import('../lake/parquet-lake.ts');
+  const { openLakeUpkeep } = await import('../lake/upkeep.ts');
   const { openDuckdbWarehouse } = await import('../warehouse/duckdb.ts');
   const catalog = await openCatalog(layout, options);
   const writesTo = options.isReadOnly ? undefined : catalog;
@@ -181,12 +184,15 @@ export async function openStores(layout: Layout, options: StoreOptions = {}): Pr
       throw error;
     },
   );
-  const publishes = options.settings?.lake.iceberg === true && options.isReadOnly !== true;
+  const hasIceberg = options.settings?.lake.iceberg ?? false;
+  const publishes = hasIceberg && options.isReadOnly !== true;
   const iceberg = publishes ? await openIceberg(catalog, blobs, options.log) : undefined;
+  const grace = options.settings === undefined ? {} : { graceSeconds: options.settings.lake.graceSeconds };
   const lake = await openParquetLake({
     catalog,
     blobs,
     ...(iceberg === undefined ? {} : { iceberg }),
+    ...grace,
     scratchFolder: path.join(layout.scratch, options.isReadOnly ? `lake-${process.pid}` : 'lake'),
     ...(options.isReadOnly ? { isReadOnly: true } : {}),
   });
@@ -195,6 +201,13 @@ export async function openStores(layout: Layout, options: StoreOptions = {}): Pr
     catalog,
     blobs,
     iceberg,
+    upkeep: openLakeUpkeep({
+      catalog,
+      blobs,
+      hasIceberg,
+      otherPrefixes: ['reports/', 'journal/', 'tidemark-store.json'],
+      ...(grace.graceSeconds === undefined ? {} : { rules: { graceUs: grace.graceSeconds * secondUs } }),
+    }),
     warehouse: openDuckdbWarehouse({}),
     close: async () => {
       await lake.close();

@@ -46,6 +46,7 @@ lakeContract('parquet lake', async (t) => {
       scratchFolder: join(folder, `scratch-${open.length}`),
       threads: 1,
       keptVersions,
+      graceSeconds: 0,
       isReadOnly,
     }); // biome-ignore format: options
     open.push(catalog, lake);

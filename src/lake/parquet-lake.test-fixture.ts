@@ -29,7 +29,7 @@ let opened = 0;
 
 export async function newLake(
   folder = mkdtempSync(join(tmpdir(), 'tidemark-lake-')),
-  options: { keptVersions?: number; isKept?: boolean; hasIceberg?: boolean } = {},
+  options: { keptVersions?: number; isKept?: boolean; hasIceberg?: boolean; graceSeconds?: number } = {},
 ): Promise<Place> {
   if (!options.isKept) folders.add(folder);
   const catalog = await openSqliteCatalog(join(folder, 'catalog.db'));
@@ -42,6 +42,7 @@ export async function newLake(
     ...(iceberg === undefined ? {} : { iceberg }),
     scratchFolder: join(folder, `scratch-${process.pid}-${opened++}`),
     ...kept,
+    graceSeconds: options.graceSeconds ?? 0,
   });
   return { folder, lake, state: await lake.open() };
 }

@@ -5,6 +5,7 @@ import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Batch } from '../domain/batch.ts';
 import { assert, TidemarkError } from '../domain/error.ts';
+import { secondUs } from '../domain/interval.ts';
 import type { Slots } from '../domain/slots.ts';
 import type { TableSpec } from '../domain/table.ts';
 import { sqlName, sqlText } from '../domain/table-sql.ts';
@@ -24,7 +25,9 @@ import type {
 import { type CompactionWork, compactPartition, nextCompaction } from './compaction.ts';
 import { contentHashes, refuseTwins } from './content-hash.ts';
 import { type FileOrder, fileOrder } from './file-order.ts';
+import { defaultRules, type GarbageRules, planGarbage, stillGarbage } from './garbage.ts';
 import type { FileFacts, IcebergPublisher } from './iceberg/publisher.ts';
+import type { KnownLists } from './iceberg/superseded-metadata.ts';
 import {
   describeParquet,
   footerOf,
@@ -49,6 +52,8 @@ export interface ParquetLakeOptions {
   readonly memoryMb?: number;
   /** Versions whose files stay readable after newer ones replaced them. */
   readonly keptVersions?: number;
+  /** And at least so long after they were replaced; what no version names stays so long, too. */
+  readonly graceSeconds?: number;
   /** Told of every change of the files, so that other engines find them; nothing waits for it. */
   readonly iceberg?: IcebergPublisher;
   /** A reader only: takes no fence, leaves the scratch folder alone, and cannot commit. */
@@ -57,6 +62,9 @@ export interface ParquetLakeOptions {
 
 /** Looks by `compact` that found the same late files of a finished day, after which it counts as finished again. */
 const quietLooks = 30;
+
+/** Blobs that a sweep removes in one turn, while commits wait. */
+const removedAtOnce = 64;
 
 /** A `state` file that holds rows being replaced is merged into the commit's file up to this size, else rewritten by itself. */
 const mergedRowsMax = 20_000;
@@ -77,7 +85,7 @@ class ParquetLake implements Lake {
   readonly #blobs: BlobStore;
   readonly #scratch: string;
   readonly #session: SqlSession;
-  readonly #keptVersions: number;
+  readonly #rules: GarbageRules;
   readonly #isReadOnly: boolean;
   readonly #iceberg: IcebergPublisher | undefined;
   /** Commits, compactions and sweeps change the file list: one after the other. */
@@ -85,8 +93,9 @@ class ParquetLake implements Lake {
   #fence: number | undefined;
   /** Paths given out in the current turn. */
   readonly #scratchPaths: string[] = [];
-  /** Blobs that no version named when the last sweep looked; gone at the next one if that is still so. */
-  #suspects = new Set<string>();
+  /** When a sweep last listed the store. */
+  #lookedEverywhereUs = Number.NEGATIVE_INFINITY;
+  readonly #knownLists: KnownLists = new Map();
 
   /** Per finished day with late files: which, and how many looks found just these. */
   readonly #late = new Map<string, { files: string; looks: number }>();
@@ -96,7 +105,10 @@ class ParquetLake implements Lake {
     this.#blobs = options.blobs;
     this.#scratch = options.scratchFolder;
     this.#session = session;
-    this.#keptVersions = options.keptVersions ?? 64;
+    this.#rules = {
+      keptVersions: options.keptVersions ?? defaultRules.keptVersions,
+      graceUs: options.graceSeconds === undefined ? defaultRules.graceUs : options.graceSeconds * secondUs,
+    };
     this.#isReadOnly = options.isReadOnly ?? false;
     this.#iceberg = this.#isReadOnly ? undefined : options.iceberg;
   }
@@ -202,35 +214,31 @@ class ParquetLake implements Lake {
     });
   }
 
-  sweep(): Promise<number> {
-    return this.#turns.take(async () => {
-      const fence = this.#ownFence();
-      const { version } = await this.#catalog.state();
-      const oldest = Math.max(0, version - this.#keptVersions);
-      const superseded = await this.#catalog.superseded(oldest);
-      const kept = new Set([...(await this.#catalog.fileNames()), ...(await this.#catalog.checkpointsSince(oldest))]);
-      const suspects = new Set<string>();
-      let removed = 0;
-      // A newer writer may have put blobs that its first commit will name: they are not ours to judge.
-      if ((await this.#catalog.currentFence()) !== fence) return 0;
-      for (const name of superseded) {
-        await this.#blobs.remove(name);
-        removed++;
-      }
-      for (const prefix of ['lake/', 'checkpoints/']) {
-        for await (const { name } of this.#blobs.list(prefix)) {
-          if (kept.has(name)) continue;
-          if (!this.#suspects.has(name)) suspects.add(name);
-          else {
-            await this.#blobs.remove(name);
-            removed++;
-          }
-        }
-      }
-      this.#suspects = suspects;
-      await this.#catalog.forget(fence, oldest);
-      return removed;
+  async sweep(): Promise<number> {
+    const fence = this.#ownFence();
+    await this.#iceberg?.idle();
+    const nowUs = Date.now() * 1000;
+    const looksEverywhere = nowUs - this.#lookedEverywhereUs >= this.#rules.graceUs;
+    const plan = await planGarbage(this.#catalog, this.#blobs, this.#rules, nowUs, {
+      looksEverywhere,
+      knownLists: this.#knownLists,
     });
+    let removed = 0;
+    for (let at = 0; at < plan.garbage.length; at += removedAtOnce) {
+      const some = plan.garbage.slice(at, at + removedAtOnce);
+      const isDone = await this.#turns.take(async () => {
+        // A newer writer may have put blobs that its first commit will name: they are not ours to judge.
+        if ((await this.#catalog.currentFence()) !== fence) return false;
+        const names = await stillGarbage(this.#catalog, plan, some);
+        await Promise.all(names.map((name) => this.#blobs.remove(name)));
+        removed += names.length;
+        return true;
+      });
+      if (!isDone) return removed;
+    }
+    if (looksEverywhere) this.#lookedEverywhereUs = nowUs;
+    await this.#catalog.forget(fence, plan.oldestVersion);
+    return removed;
   }
 
   async writeTail(batch: Batch, slots: Slots, localPath: string): Promise<void> {

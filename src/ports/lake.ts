@@ -97,7 +97,10 @@ export interface Lake {
    * positions and checkpoint stay. True when something changed.
    */
   compact(): Promise<boolean>;
-  /** Removes files that no kept version names, and, at the second look, leftovers of failed commits; how many. A writer whose turn is over removes nothing. */
+  /**
+   * Removes files that no kept version names, and leftovers of failed commits, once they are older than the grace period; how
+   * many. A writer whose turn is over removes nothing.
+   */
   sweep(): Promise<number>;
   /** Writes the rows as one Parquet file of the table's layout outside the catalog: the tail that queries read beside it. */
   writeTail(batch: Batch, slots: Slots, localPath: string): Promise<void>;

@@ -2,7 +2,20 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createProgram } from './index.ts';
 
-const commands = ['config', 'demo', 'doctor', 'gaps', 'harbour', 'rebuild', 'record', 'replay', 'serve', 'sql', 'up'];
+const commands = [
+  'config',
+  'demo',
+  'doctor',
+  'gaps',
+  'harbour',
+  'lake',
+  'rebuild',
+  'record',
+  'replay',
+  'serve',
+  'sql',
+  'up',
+];
 
 test('the commands are these', () => {
   const names = createProgram().commands.map((command) => command.name());

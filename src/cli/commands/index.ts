@@ -5,6 +5,7 @@ import { registerDemo } from './demo.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerGaps } from './gaps.ts';
 import { registerHarbour } from './harbour.ts';
+import { registerLake } from './lake.ts';
 import { registerRebuild } from './rebuild.ts';
 import { registerRecord } from './record.ts';
 import { registerReplay } from './replay.ts';
@@ -37,6 +38,7 @@ export function createProgram(): Command {
     registerSql,
     registerHarbour,
     registerGaps,
+    registerLake,
     registerReplay,
     registerRebuild,
     registerRestore,

@@ -5,6 +5,7 @@ import type { BlobStore } from '../../ports/blob-store.ts';
 import type { Catalog, CatalogState, DataFile } from '../../ports/catalog.ts';
 import type { IcebergStatus, IcebergTable, IcebergTables } from '../../ports/iceberg.ts';
 import { type Logger, silentLog } from '../../ports/log.ts';
+import { defaultRules } from '../garbage.ts';
 import { type Bound, boundsFrom, type ColumnStatistics, valueBytes } from './bounds.ts';
 import { fieldId } from './field-id.ts';
 import type { Addresses } from './manifest.ts';
@@ -78,7 +79,7 @@ export class IcebergPublisher implements IcebergTables {
     this.#catalog = options.catalog;
     this.#blobs = options.blobs;
     this.#addresses = addressesOf(options.blobs);
-    this.#keptVersions = options.keptVersions ?? 64;
+    this.#keptVersions = options.keptVersions ?? defaultRules.keptVersions;
     this.#log = options.log ?? silentLog;
     this.#retryDelayMs = options.retryDelayMs ?? 1000;
   }
