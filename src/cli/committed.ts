@@ -1,9 +1,10 @@
 import { queryNames } from '../pipeline/query-names.ts';
 import type { Lake } from '../ports/lake.ts';
 import type { QueryLimits, QueryResult } from '../ports/warehouse.ts';
+import type { StoreSettings } from './lake-catalog.ts';
 import type { Layout } from './layout.ts';
 import { refuseUnrecorded } from './layout.ts';
-import { openStores, type StoreSettings } from './wire.ts';
+import { openStores } from './wire.ts';
 
 /** What a data folder holds when no engine runs on it. */
 export interface Committed {

@@ -5,9 +5,9 @@ import { shippedPrefix } from '../journal/shipped-object.ts';
 import type { Logger } from '../ports/log.ts';
 import type { World } from '../ports/world.ts';
 import type { Config } from './config.ts';
+import { openCatalog } from './lake-catalog.ts';
 import type { Layout } from './layout.ts';
 import { journalsOf, openShippingStore } from './shipped.ts';
-import { openCatalog } from './wire.ts';
 
 /** A start must not wait longer for a store or catalog that does not answer. */
 const patienceSeconds = 5;

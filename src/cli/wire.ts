@@ -1,6 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { openSqliteCatalog } from '../catalog/sqlite.ts';
 import { TidemarkError } from '../domain/error.ts';
 import { parseInstrumentId } from '../domain/instrument.ts';
 import { secondUs } from '../domain/interval.ts';
@@ -28,6 +27,7 @@ import { createNodeWorld } from '../world/node/index.ts';
 import type { Config } from './config.ts';
 import { refuseForeignJournals } from './foreign-journals.ts';
 import { openLakeBlobs } from './lake-blobs.ts';
+import { openCatalog, type StoreOptions } from './lake-catalog.ts';
 import type { Layout } from './layout.ts';
 import { layoutOf } from './layout.ts';
 import { refuseLostJournals } from './lost-journals.ts';
@@ -131,29 +131,6 @@ export async function runRecorder(config: Config, cwd: string, log: Logger): Pro
       await journal.close();
     },
   };
-}
-
-/** Settings that say where lake and catalog are. */
-export type StoreSettings = Pick<Config, 'catalog' | 'lake'>;
-
-export interface StoreOptions {
-  readonly isReadOnly?: boolean;
-  /** Without them all is in the data folder. */
-  readonly settings?: StoreSettings;
-  readonly log?: Logger;
-}
-
-export async function openCatalog(layout: Layout, { settings, isReadOnly, log }: StoreOptions): Promise<Catalog> {
-  if (settings?.catalog.kind !== 'postgres') return openSqliteCatalog(layout.catalog);
-  const { openPostgresCatalog } = await import('../catalog/postgres.ts');
-  const { url, schema, retrySeconds } = settings.catalog;
-  return openPostgresCatalog({
-    schema,
-    retryForMs: retrySeconds * 1000,
-    ...(url === undefined ? {} : { url }),
-    ...(isReadOnly === undefined ? {} : { isReadOnly }),
-    ...(log === undefined ? {} : { log }),
-  });
 }
 
 async function openIceberg(catalog: Catalog, blobs: BlobStore, log: Logger | undefined): Promise<IcebergPublisher> {

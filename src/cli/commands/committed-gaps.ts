@@ -1,8 +1,8 @@
 import type { GapReason, GapState } from '../../domain/state.ts';
 import type { GapRow, LedgerRow } from '../../protocol/api.ts';
 import { openCommitted } from '../committed.ts';
+import type { StoreSettings } from '../lake-catalog.ts';
 import type { Layout } from '../layout.ts';
-import type { StoreSettings } from '../wire.ts';
 
 const sql = `SELECT 'binance:' || market || ':' || symbol AS instrument, stream, from_id, to_id, epoch_us(opened_at) AS opened_at,
   epoch_us(closed_at) AS closed_at, state, reason, held_count, by_aggregate_count, tried FROM gaps`;
