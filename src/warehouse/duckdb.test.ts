@@ -205,6 +205,16 @@ test('a failing query says why without a path of this machine', async () => {
   }
 });
 
+test('a refused or failing query says what was meant and where', async () => {
+  for (const [sql, said] of [
+    ['SELECT\n  pricee FROM trades', /column "pricee" not found.*did you mean "price"\? \(line 2, column 3\)/],
+    ['SELECT * FROM tradez', /no table "tradez"; did you mean "trades"\? \(line 1, column 15\)/],
+    ['SELECT * FRM trades', /syntax error at or near "trades" \(line 1, column 14\)/],
+    ['/* é */ EXPLAIN ANALYZE  SELECT summ(price) FROM trades', /did you mean "sum"\? \(line 1, column 33\)/],
+  ] as const)
+    await assert.rejects(ask(sql), said, sql);
+});
+
 test('a query past its time is ended', async () => {
   const endless = 'SELECT count(*) FROM range(1000000000000) WHERE hash(range) = 1';
   await assert.rejects(ask(endless, { timeoutMs: 300 }), { code: 'sql-timeout' });

@@ -6,6 +6,7 @@ import { sqlText } from '../domain/table-sql.ts';
 import { cellText } from './cell-text.ts';
 import type { QueryReply, QueryRequest } from './query-request.ts';
 import { computedNames, queryPaths, viewStatements } from './query-views.ts';
+import { readSqlFault } from './sql-fault.ts';
 import { guardStatement, refuse } from './statement-guard.ts';
 
 const lines = createInterface({ input: process.stdin });
@@ -22,6 +23,7 @@ lines.on('close', () => process.exit(1));
 
 async function answer(request: QueryRequest): Promise<QueryReply> {
   let isLate = false;
+  let ranSql = request.sql;
   try {
     const connection = await openLocked(request);
     // An empty line says that the query begins.
@@ -31,7 +33,8 @@ async function answer(request: QueryRequest): Promise<QueryReply> {
       connection.interrupt();
     }, request.limits.timeoutMs);
     try {
-      return await run(connection, request, () => isLate);
+      ranSql = await guardStatement(connection, request.sql, computedNames(request.tables));
+      return await run(connection, ranSql, request, () => isLate);
     } finally {
       clearTimeout(timer);
     }
@@ -47,10 +50,11 @@ async function answer(request: QueryRequest): Promise<QueryReply> {
       };
     }
     const message = error instanceof Error ? error.message : String(error);
-    const isMemory = message.startsWith('Out of Memory');
+    const fault = readSqlFault(message, request.sql, ranSql);
+    const isMemory = fault.kind === 'Out of Memory' || message.startsWith('Out of Memory');
     const why = isMemory
       ? `it needs more than ${request.limits.memoryMb} MB of memory`
-      : withoutPaths(message, request);
+      : withoutPaths(fault.text, request);
     return { error: { code: 'sql-failed', why } };
   }
 }
@@ -68,13 +72,18 @@ async function openLocked(request: QueryRequest): Promise<DuckDBConnection> {
   await connection.run("SET GLOBAL TimeZone = 'UTC'");
   for (const statement of viewStatements(request.tables)) await connection.run(statement);
   await connection.run(`SET allowed_paths = [${queryPaths(request.tables).map(sqlText).join(', ')}]`);
+  await connection.run('SET errors_as_json = true');
   await connection.run('SET enable_external_access = false');
   await connection.run('SET lock_configuration = true');
   return connection;
 }
 
-async function run(connection: DuckDBConnection, request: QueryRequest, isLate: () => boolean): Promise<QueryReply> {
-  const sql = await guardStatement(connection, request.sql, computedNames(request.tables));
+async function run(
+  connection: DuckDBConnection,
+  sql: string,
+  request: QueryRequest,
+  isLate: () => boolean,
+): Promise<QueryReply> {
   const statement = await connection.prepare(sql);
   const { statementType } = statement;
   if (statementType !== StatementType.SELECT && statementType !== StatementType.EXPLAIN)
@@ -107,5 +116,5 @@ function withoutPaths(text: string, request: QueryRequest): string {
     const folder = path.slice(0, path.lastIndexOf('/') + 1);
     if (folder.length > 1) clean = clean.replaceAll(folder, '');
   }
-  return clean.split('\nCandidate')[0]!.trim();
+  return clean.trim();
 }

@@ -1,6 +1,8 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { TidemarkError } from '../domain/error.ts';
+import { nearestWord } from '../domain/nearest-word.ts';
 import { tables } from '../domain/tables/index.ts';
+import { placeText, readSqlFault } from './sql-fault.ts';
 
 /** Table functions that make rows out of nothing but their arguments. All others may read files or tell of the system. */
 const tableFunctions = new Set([
@@ -47,9 +49,15 @@ export async function guardStatement(
   const inner = explain === null ? sql : sql.slice(explain[0].length);
   await refuseMany(connection, sql);
   const names = [...tables.map((table) => table.name), ...computed];
-  guardTree(await treeOf(connection, inner), (schema, name, isCommon) => {
+  const headBytes = Buffer.byteLength(sql) - Buffer.byteLength(inner);
+  guardTree(await treeOf(connection, inner), (schema, name, isCommon, position) => {
     if (ownSchemas.includes(schema) && (isCommon || names.includes(name))) return;
-    throw refuse(`there is no table ${JSON.stringify(name)}`, `the tables are ${names.join(', ')}`);
+    const near = nearestWord(name, names);
+    const meant = near === undefined ? '' : `; did you mean "${near}"?`;
+    throw refuse(
+      `there is no table ${JSON.stringify(name)}${meant}${placeText(sql, headBytes + position)}`,
+      `the tables are ${names.join(', ')}`,
+    );
   });
   // Put together anew: what runs is what was judged.
   return explain === null ? sql : `EXPLAIN ${explain[1] === undefined ? '' : 'ANALYZE '}${inner}`;
@@ -93,7 +101,10 @@ export async function guardModel(
 async function refuseMany(connection: DuckDBConnection, sql: string, now?: string): Promise<void> {
   const statements = await connection.extractStatements(sql).catch((cause: Error) => {
     // Of text without any statement the binding says only "Error in native callback".
-    throw refuse(cause.message.includes('native callback') ? 'it has no statement' : cause.message, now);
+    throw refuse(
+      cause.message.includes('native callback') ? 'it has no statement' : readSqlFault(cause.message, sql).text,
+      now,
+    );
   });
   if (statements.count !== 1) throw refuse(`it has ${statements.count} statements`, now);
 }
@@ -118,8 +129,8 @@ async function treeOf(connection: DuckDBConnection, sql: string, now?: string): 
 
 type Node = Record<string, unknown>;
 
-/** Refuses by throwing: a table's `catalog.schema` and name, and whether the statement itself names rows so. */
-type TableRule = (schema: string, name: string, isCommon: boolean) => void;
+/** Refuses by throwing: a table's `catalog.schema` and name, whether the statement itself names rows so, and its place in bytes. */
+type TableRule = (schema: string, name: string, isCommon: boolean, position: number) => void;
 const ownSchemas = ['.', '.main', 'memory.main', 'memory.'];
 
 function guardTree(tree: unknown, table: TableRule, call: (name: string) => void = () => {}): void {
@@ -135,7 +146,7 @@ function guardTree(tree: unknown, table: TableRule, call: (name: string) => void
       case 'BASE_TABLE': {
         const name = String(node['table_name']);
         const schema = `${node['catalog_name']}.${node['schema_name']}`.toLowerCase();
-        table(schema, name.toLowerCase(), common.has(name.toLowerCase()));
+        table(schema, name.toLowerCase(), common.has(name.toLowerCase()), Number(node['query_location'] ?? -1));
         break;
       }
       case 'TABLE_FUNCTION': {
