@@ -111,6 +111,18 @@ export const configSchema = z.strictObject({
         .default(8 * 1024 * 1024),
     })
     .prefault({}),
+  jobs: z
+    .strictObject({
+      /** Runs that may be under way at once; what keeps the lake in order runs beside them. */
+      slots: z.int().min(1).max(64).default(4),
+      /** `external`: an orchestrator asks for runs, and only what keeps the lake in order runs by its own schedule. */
+      scheduler: z.enum(['own', 'external']).default('own'),
+      /** Instead of a job's own schedule, by name. */
+      schedules: z.record(z.string(), z.string()).default({}),
+      keepDays: z.int().min(1).default(90),
+      keepRuns: z.int().min(100).default(20_000),
+    })
+    .prefault({}),
   /** Where the venue is reached; the default is the venue itself. */
   venue: z
     .strictObject({
@@ -252,7 +264,7 @@ const optionalKeys = [
 ];
 
 /** Maps whose keys are the user's. */
-const openKeys: readonly string[] = ['venue.resolve'];
+const openKeys: readonly string[] = ['venue.resolve', 'jobs.schedules'];
 
 function readYaml(file: string): Record<string, unknown> {
   let text: string;

@@ -13,6 +13,8 @@ export interface Layout {
   /** By which the bucket knows this data folder. */
   readonly storeFile: string;
   readonly catalog: string;
+  /** The record of jobs and their runs. */
+  readonly jobs: string;
   readonly planFile: string;
   readonly scratch: string;
   /** Written by a running engine: its address. */
@@ -29,6 +31,7 @@ export function layoutOf(dataDir: string, cwd: string): Layout {
     cache: path.join(root, 'cache'),
     storeFile: path.join(root, 'store.json'),
     catalog: path.join(root, 'catalog.sqlite'),
+    jobs: path.join(root, 'jobs.sqlite'),
     planFile: path.join(root, 'plan.json'),
     scratch: path.join(root, 'scratch'),
     engineFile: path.join(root, 'engine.json'),

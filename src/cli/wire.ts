@@ -288,14 +288,16 @@ export async function runEngine(
       venueTimeMode: settings.venueTimeMode ?? 'wall',
     },
     commit: { periodUs: config.lake.commitSeconds * secondUs, maxRows: config.lake.maxPendingRows },
-    maintenancePeriodMs: config.lake.maintenanceSeconds * 1000,
     compressBefore: async (writer, segment) => {
       const folder = writer === 'recorder' ? layout.recorderJournal : layout.engineJournal;
+      let compressed = 0;
       for (const closed of listSegments(world.files, folder)) {
         if (closed < segment && world.files.exists(segmentPath(folder, closed))) {
           await compressSegment(world, folder, closed);
+          compressed += 1;
         }
       }
+      return compressed;
     },
     shipping,
     scratchFolder: path.join(layout.scratch, 'tail'),
@@ -303,6 +305,8 @@ export async function runEngine(
     seed: settings.seed ?? null,
     log,
   });
+  const { startEngineJobs } = await import('./engine-jobs.ts');
+  const jobs = await startEngineJobs({ config, layout, world, upkeep: engine.upkeep, log }, engine.view);
   const webFolder = settings.webFolder ?? path.resolve(import.meta.dirname, '../../dist/web');
   const server = await startServer(engine.view, {
     host: config.server.host,
@@ -310,6 +314,7 @@ export async function runEngine(
     allowRemote: config.server.allowRemote,
     allowedHosts: config.server.allowedHosts,
     ...(existsSync(webFolder) ? { webFolder } : {}),
+    jobs: jobs.jobs,
     log,
     dataKind: config.dataKind,
     clock: world.clock,
@@ -317,7 +322,7 @@ export async function runEngine(
     random: world.random,
   });
   writeFileSync(layout.engineFile, JSON.stringify({ url: server.url, pid: process.pid }));
-  const done = Promise.race([engine.done, journalFailed]);
+  const done = Promise.race([engine.done, journalFailed, jobs.done]);
   const ended = done.then(() => {
     throw new TidemarkError('engine-stopped', { doing: 'wait for what is derived', why: 'the engine was stopped' });
   });
@@ -339,6 +344,7 @@ export async function runEngine(
     done,
     stop: async () => {
       await server.close();
+      await jobs.stop();
       await engine.stop();
       for (const reader of readers) await reader.close();
       await stores.close();

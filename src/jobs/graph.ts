@@ -30,13 +30,7 @@ export class JobGraph {
   job(name: string): JobDefinition {
     const job = this.#byName.get(name);
     if (job !== undefined) return job;
-    const near = nearestWord(name, this.#byName.keys());
-    throw new TidemarkError('unknown-job', {
-      doing: 'find the job',
-      what: JSON.stringify(name.slice(0, 80)),
-      why: 'there is none of that name',
-      now: near === undefined ? 'tidemark jobs list shows them' : `did you mean ${near}?`,
-    });
+    throw unknownJob(name, this.#byName.keys());
   }
 
   /** Jobs that name it in `after`. */
@@ -99,6 +93,16 @@ export class JobGraph {
     for (const job of definitions) visit(job, []);
     return [...ordered];
   }
+}
+
+export function unknownJob(name: string, known: Iterable<string>): TidemarkError {
+  const near = nearestWord(name, known);
+  return new TidemarkError('unknown-job', {
+    doing: 'find the job',
+    what: JSON.stringify(name.slice(0, 80)),
+    why: 'there is none of that name',
+    now: near === undefined ? 'tidemark jobs list shows them' : `did you mean ${near}?`,
+  });
 }
 
 function badJobs(what: string, why: string, now: string): TidemarkError {

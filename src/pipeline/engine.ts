@@ -19,6 +19,7 @@ import type { PlanSubject } from './plan-keeper.ts';
 import { PlanKeeper } from './plan-keeper.ts';
 import type { Shipping } from './shipping.ts';
 import { TailFiles } from './tail-files.ts';
+import { type Upkeep, upkeepOf } from './upkeep.ts';
 import { wants } from './wants.ts';
 
 export interface EngineOptions {
@@ -34,10 +35,8 @@ export interface EngineOptions {
   readonly planFile: string;
   readonly subject: PlanSubject;
   readonly commit: CommitOptions;
-  /** How often files are merged, swept and compressed. */
-  readonly maintenancePeriodMs: number;
-  /** Compresses closed segments of a journal that lie wholly before this one. */
-  readonly compressBefore: (writer: string, segment: number) => Promise<void>;
+  /** Compresses closed segments of a journal that lie wholly before this one; how many. */
+  readonly compressBefore: (writer: string, segment: number) => Promise<number>;
   /** Copies the journals elsewhere; started here, stopped by who made it, once the journals are closed. */
   readonly shipping?: Shipping | undefined;
   /** Scratch folder for query tails. */
@@ -49,6 +48,7 @@ export interface EngineOptions {
 
 export interface Engine {
   readonly view: MarketView;
+  readonly upkeep: Upkeep;
   /** The next record to derive, by journal. */
   readonly positions: readonly JournalPosition[];
   /** Rejects when the engine can not go on; resolves after `stop`. */
@@ -102,7 +102,6 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   let failure: unknown;
   let isStopping = false;
   let isPlanKept = true;
-  let maintenance: Promise<void> | undefined;
   const cancels = [
     world.timers.every(tickMs, () => hub.tick()),
     world.timers.every(heartbeatMs, () => hub.heartbeat()),
@@ -116,11 +115,6 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
         isPlanKept = false;
       }
       for (const want of wants(derivation)) governor.ask(want.key, want.request);
-    }),
-    world.timers.every(options.maintenancePeriodMs, () => {
-      maintenance ??= maintain(options, committer).finally(() => {
-        maintenance = undefined;
-      });
     }),
   ];
   const end = () => {
@@ -146,6 +140,10 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   done.catch(() => {});
   return {
     view: market,
+    upkeep: upkeepOf(lake, options.compressBefore, (files) => {
+      committer.files = files.length;
+      committer.bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+    }),
     get positions() {
       return follower.positions;
     },
@@ -157,7 +155,6 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       await following;
       if (failure === undefined && (await follower.settle())) await committer.commit(follower.positions);
       await committer.settled();
-      await maintenance;
     },
   };
 }
@@ -171,17 +168,4 @@ export async function resume(
   if (state.checkpointBytes === undefined) return;
   derivation.load(parseCheckpoint(state.checkpointBytes));
   await market.loadCandles();
-}
-
-async function maintain({ lake, log, compressBefore }: EngineOptions, committer: Committer): Promise<void> {
-  try {
-    for (const { writer, segment } of committer.committedPositions) await compressBefore(writer, segment);
-    while (await lake.compact());
-    await lake.sweep();
-    const { files } = await lake.state();
-    committer.files = files.length;
-    committer.bytes = files.reduce((sum, file) => sum + file.bytes, 0);
-  } catch (error) {
-    log.error({ error: String(error) }, 'lake maintenance failed; it is tried again');
-  }
 }
