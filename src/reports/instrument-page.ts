@@ -5,6 +5,7 @@ import { minuteUs, nominalLengthUs } from '../domain/interval.ts';
 import { rolledUp } from './bars.ts';
 import { candleChart, candleLegend } from './charts/candle-chart.ts';
 import { columnChart } from './charts/column-chart.ts';
+import type { Point } from './charts/line-chart.ts';
 import { lineChart } from './charts/line-chart.ts';
 import {
   changeText,
@@ -214,7 +215,7 @@ function spreadAndDepth(figures: InstrumentFigures, base: string): Markup {
           width: 339,
           height: 164,
           isFromZero: true,
-          description: `Spread in basis points, means over ${grain.spread}`,
+          description: `Spread in basis points, means over ${grain.spread}${spreadStride(spread) > 1 ? `, drawn ${spreadStride(spread)} at a time with their least and most` : ''}`,
         });
   const side = (of: 'bids' | 'asks', sign: 1 | -1) =>
     depth.flatMap((sample) => {
@@ -286,6 +287,27 @@ function spreadAndDepth(figures: InstrumentFigures, base: string): Markup {
           ),
         ])
   }</tbody></table></div><p class="micro" style="margin-top:4px">A book that is not known as far as a band is not counted in it.${replayed}</p></section>`;
+}
+
+const drawnMeans = 150;
+
+function spreadStride(spread: readonly SpreadBucket[]): number {
+  return Math.ceil(spread.length / drawnMeans);
+}
+
+/** More means than the drawing has room for are drawn several at a time, with the least and the most of them. */
+function spreadPoints(spread: readonly SpreadBucket[]): Point[] {
+  const stride = spreadStride(spread);
+  const points: Point[] = [];
+  for (let at = 0; at < spread.length; at += stride) {
+    const some = spread.slice(at, at + stride);
+    const seconds = some.reduce((sum, bucket) => sum + bucket.knownSeconds, 0);
+    const value = some.reduce((sum, bucket) => sum + bucket.meanBps * bucket.knownSeconds, 0) / seconds;
+    const means = some.map(({ meanBps }) => meanBps);
+    const band = stride > 1 ? { low: Math.min(...means), high: Math.max(...means) } : {};
+    points.push({ atUs: some[0]!.openedAtUs, value, ...band });
+  }
+  return points;
 }
 
 function peersSection({ peers, fact, grain }: InstrumentFigures): Markup | undefined {

@@ -26,7 +26,7 @@ export function reportPage(figures: ReportFigures, imprint: Imprint): string {
   const { wish, dataKind } = figures;
   const mark = markOf(dataKind);
   const title = titleOf(wish);
-  const footer = `${mark === undefined ? '' : `${mark} · `}${title} · ${imprint.id}`;
+  const footer = `${mark === undefined ? '' : `${mark} · `}${title} · catalog version ${imprint.catalogVersion}`;
   const style = styleSheet({ font: imprint.font, footer, mark: mark === undefined ? undefined : markWords(mark) });
   const sections = figures.about === 'instrument' ? instrumentSections(figures) : marketSections(figures);
   const page = html`<!doctype html>

@@ -1,3 +1,4 @@
+import { secondUs } from '../domain/interval.ts';
 import { coverageBar } from './charts/coverage-chart.ts';
 import { clockText, countText, doubleText, durationText, grouped, percentText } from './figure-text.ts';
 import type { FindingFigure, GapFigure, ReportFigures, StreamFigure } from './figures.ts';
@@ -36,17 +37,18 @@ export function completeness(figures: ReportFigures): Markup {
   const isMarket = figures.about === 'market';
   if (streams.length === 0)
     return html`<section class="keep">${heading('Completeness')}<p class="none">No stream was recorded in this range.</p></section>`;
-  const { shown, rest } = firstRows(streams, 'streams');
+  const worstFirst = isMarket ? streams.toSorted((a, b) => heldShare(a) - heldShare(b)) : streams;
+  const { shown, rest } = firstRows(worstFirst, 'streams');
   const rows = shown.map(
     (stream) =>
       html`<tr>${isMarket ? html`<td class="w">${shortName(stream.instrument)}</td>` : undefined}<td>${stream.stream}</td><td class="bar">${coverageBar(wish, stream)}</td><td class="n v">${heldText(stream)}</td><td class="n">${countText(stream.records)}</td><td class="n">${countText(stream.gaps.length)}</td></tr>`,
   );
-  const since = streams.filter(({ fromUs }) => fromUs > wish.fromUs);
+  const since = streams.filter(({ fromUs }) => fromUs > wish.fromUs + secondUs);
   const late =
     since.length === 0
       ? undefined
       : html` Recorded only in part of the range: ${listOf(since.map((stream) => `${isMarket ? `${shortName(stream.instrument)} ` : ''}${stream.stream} from ${clockText(stream.fromUs, wish)}`))}.`;
-  return html`<section>${heading('Completeness', 'what is held, in place; held counts ids where a stream has them, else watched time')}
+  return html`<section>${heading('Completeness', `what is held, in place; held counts ids where a stream has them, else watched time${isMarket ? '; the least held first' : ''}`)}
 <div class="wide" tabindex="0" role="region" aria-label="Completeness by stream"><table><thead><tr>${isMarket ? html`<th scope="col">Instrument</th>` : undefined}<th scope="col">Stream</th><th scope="col">${clockText(wish.fromUs, wish, 5)} to ${endText(wish.toUs)}</th><th scope="col" class="n">Held</th><th scope="col" class="n">Rows</th><th scope="col" class="n">Gaps</th></tr></thead><tbody>${rows}</tbody></table></div>${rest}
 <p class="lead">${verdict(figures)}${late}</p></section>`;
 }
@@ -56,9 +58,15 @@ function endText(toUs: number): string {
   return iso.slice(11, 16) === '00:00' ? '24:00' : iso.slice(11, 16);
 }
 
-function heldText({ held, knownUs, fromUs, toUs }: StreamFigure): string {
-  if (held !== undefined) return held.of === 0 ? '–' : percentText(held.ids / held.of);
-  return toUs <= fromUs ? '–' : percentText(knownUs / (toUs - fromUs));
+function heldText(stream: StreamFigure): string {
+  const share = heldShare(stream);
+  return share < 0 ? '–' : percentText(share);
+}
+
+/** In [0, 1]; −1 where nothing can be said. */
+function heldShare({ held, knownUs, fromUs, toUs }: StreamFigure): number {
+  if (held !== undefined) return held.of === 0 ? -1 : held.ids / held.of;
+  return toUs <= fromUs ? -1 : knownUs / (toUs - fromUs);
 }
 
 /** Counts of ids of a report, over its streams that have ids. */
@@ -118,8 +126,11 @@ function findingText({ detail }: FindingFigure): string {
 }
 
 function missingText(gap: GapFigure, toUs: number): string {
-  if (gap.missingIds !== undefined) return gap.missingIds === 1 ? '1 id' : `${countText(gap.missingIds)} ids`;
-  return gap.state === 'repaired' ? '0' : durationText((gap.closedAtUs ?? toUs) - gap.openedAtUs);
+  if (gap.missingIds !== undefined && gap.missingIds > 0)
+    return gap.missingIds === 1 ? '1 id' : `${countText(gap.missingIds)} ids`;
+  return gap.state === 'repaired' || gap.missingIds === 0
+    ? '0'
+    : durationText((gap.closedAtUs ?? toUs) - gap.openedAtUs);
 }
 
 export function listOf(items: readonly string[]): string {

@@ -89,7 +89,7 @@ export function styleSheet(options: {
   return `${face}
 :root{color-scheme:light dark;${variables(lightColours)};--font:Plex,"IBM Plex Sans",system-ui,sans-serif}
 @media screen and (prefers-color-scheme:dark){:root{${variables(darkColours)}}}
-@page{size:A4;margin:13mm 12mm 15mm;@bottom-left{content:${cssText(footer)};font:450 7.5pt Plex,system-ui,sans-serif;color:${lightColours['ink-3']}}@bottom-right{content:counter(page) " of " counter(pages);font:450 7.5pt Plex,system-ui,sans-serif;color:${lightColours['ink-3']}}${top}}
+@page{size:A4;margin:13mm 12mm 15mm;@bottom-left{width:86%;content:${cssText(footer)};font:450 7.5pt Plex,system-ui,sans-serif;color:${lightColours['ink-3']}}@bottom-right{width:14%;content:counter(page) " of " counter(pages);font:450 7.5pt Plex,system-ui,sans-serif;color:${lightColours['ink-3']}}${top}}
 *{box-sizing:border-box;margin:0;padding:0}
 html{-webkit-text-size-adjust:100%}
 body{font:400 12.5px/18px var(--font);color:var(--ink-1);background:var(--void);padding:24px 16px 40px;print-color-adjust:exact;-webkit-print-color-adjust:exact}
@@ -121,9 +121,9 @@ svg text{font:450 10px var(--font);fill:var(--ink-3)}svg text.on{fill:var(--on-f
 .f-proof{fill:var(--proof)}.f-caution{fill:var(--caution)}.f-proof-fill{fill:var(--proof-fill)}.f-proof-held{fill:var(--proof-held)}
 .soft{fill-opacity:.58}.faint{fill-opacity:.26}
 .forming{fill:var(--panel);stroke:var(--ink-2);stroke-dasharray:2 1.5}.outline{fill:none;stroke:var(--ink-2);stroke-width:.7}.quiet{fill:none;stroke:var(--ink-3);stroke-dasharray:1 2}
-.hatch,.gap,.hatch-fault{fill:url(#missing)}.gap{stroke:var(--fault);stroke-opacity:.5;stroke-width:.6}.absent{fill:url(#absent)}
+.part-up,.part-down{fill:var(--panel);stroke-width:.9}.part-up{stroke:var(--up)}.part-down{stroke:var(--down)}.hatch,.gap,.hatch-fault{fill:url(#missing)}.gap{stroke:var(--fault);stroke-opacity:.5;stroke-width:.6}.absent{fill:url(#absent)}
 .fixed{fill:var(--proof);stroke:var(--panel);stroke-width:.8}.lost{fill:var(--panel);stroke:var(--fault);stroke-width:.8}
-.line{fill:none;stroke-width:1.3;stroke-linejoin:round}${lineRules}.s-d,.s-f{stroke-dasharray:4 2}
+.band{fill-opacity:.16}.line{fill:none;stroke-width:1.3;stroke-linejoin:round}${lineRules}.s-d,.s-f{stroke-dasharray:4 2}
 table{width:100%;border-collapse:collapse;font-size:12px;line-height:16px}
 td,th{text-align:left;font-weight:400;padding:3px 0 3px 12px;border-bottom:1px solid var(--line-1);color:var(--ink-2);vertical-align:top}td:first-child,th:first-child{padding-left:0}
 thead th{font-size:10.5px;line-height:14px;color:var(--ink-3);border-bottom-color:var(--line-2);vertical-align:bottom}thead{display:table-header-group}tr{break-inside:avoid}

@@ -18,7 +18,7 @@ export interface CandleChart {
 }
 
 const width = 706;
-const height = 430;
+const height = 404;
 const axisWidth = 66;
 const profileWidth = 100;
 const plotWidth = width - axisWidth - profileWidth;
@@ -60,6 +60,8 @@ export function candleChart({ range, bars, interval, fact, profile, gaps }: Cand
     outline: '',
     forming: '',
     partial: '',
+    partUp: '',
+    partDown: '',
     quiet: '',
     proof: '',
     unproven: '',
@@ -85,6 +87,7 @@ export function candleChart({ range, bars, interval, fact, profile, gaps }: Cand
     if (isUp) paths.wickUp += wick;
     else paths.wickDown += wick;
     if (bar.state === 'forming') paths.forming += shape;
+    else if (bar.state === 'partial') paths[isUp ? 'partUp' : 'partDown'] += shape;
     else if (isUp) paths.up += shape;
     else paths.down += shape;
     if (bar.state === 'provisional') paths.outline += shape;
@@ -117,7 +120,7 @@ export function candleChart({ range, bars, interval, fact, profile, gaps }: Cand
     html`${lines}${timeLabels(axis, height - 5, 8, { from: 0, to: height - labelHeight })}
 ${absentBands(axis, bars, range)}${gapBands(axis, gaps)}
 <path class="l-up" d="${paths.wickUp}"/><path class="l-down" d="${paths.wickDown}"/><path class="f-up" d="${paths.up}"/><path class="f-down" d="${paths.down}"/>
-<path class="forming" d="${paths.forming}"/><path class="outline" d="${paths.outline}"/><path class="hatch" d="${paths.partial}"/><path class="quiet" d="${paths.quiet}"/>
+<path class="forming" d="${paths.forming}"/><path class="outline" d="${paths.outline}"/><path class="part-up" d="${paths.partUp}"/><path class="part-down" d="${paths.partDown}"/><path class="hatch" d="${paths.partial}"/><path class="quiet" d="${paths.quiet}"/>
 <path class="f-proof" d="${paths.repaired}"/><path class="f-caution" d="${paths.revised}"/>
 <path class="f-proof-fill" d="${paths.proof}"/><path class="f-proof-held" d="${paths.unproven}"/>
 <path class="f-down soft" d="${paths.sell}"/><path class="f-up soft" d="${paths.buy}"/>

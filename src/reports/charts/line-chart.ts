@@ -1,10 +1,18 @@
 import { html, type Markup } from '../markup.ts';
 import { box, drawing, px, roundStep, stepText, TimeAxis, timeLabels, valueLine } from './plot.ts';
 
+export interface Point {
+  readonly atUs: number;
+  readonly value: number;
+  /** Least and most of what the value is the mean of. */
+  readonly low?: number;
+  readonly high?: number;
+}
+
 export interface Line {
   readonly look: 'ink' | 'up' | 'down' | 'a' | 'b' | 'c' | 'd' | 'e' | 'f';
   /** Ascending; a step of more than `longestStepUs` is a hole. */
-  readonly points: readonly { readonly atUs: number; readonly value: number }[];
+  readonly points: readonly Point[];
   /** Stands at the end of the line. */
   readonly label?: string;
 }
@@ -28,7 +36,9 @@ const labelHeight = 16;
 
 /** Values over time; what is not known is a hole, never a straight line across. */
 export function lineChart(chart: LineChart): Markup {
-  const values = chart.lines.flatMap(({ points }) => points.map(({ value }) => value));
+  const values = chart.lines.flatMap(({ points }) =>
+    points.flatMap(({ value, low = value, high = value }) => [low, value, high]),
+  );
   if (values.length === 0) return html`<p class="none">Nothing to draw.</p>`;
   const right = chart.lines.some(({ label }) => label !== undefined) ? 74 : axisWidth;
   const plotWidth = chart.width - right;
@@ -66,9 +76,29 @@ export function lineChart(chart: LineChart): Markup {
         if (isAlone) dots += box(axis.x(point.atUs) - 1.2, y(point.value) - 1.2, 2.4, 2.4);
         else path += `${isJoined ? 'L' : 'M'}${px(axis.x(point.atUs))} ${px(y(point.value))}`;
       }
-      return html`<path class="line s-${look}" d="${path}"/><path class="f-${look}" d="${dots}"/>`;
+      return html`<path class="f-${look} band" d="${bandOf(points, chart.longestStepUs, axis, y)}"/><path class="line s-${look}" d="${path}"/><path class="f-${look}" d="${dots}"/>`;
     })}${endLabels(chart, y, plotWidth, plot)}${timeLabels(axis, chart.height - 4, chart.width > 400 ? 8 : 5)}`,
   );
+}
+
+/** Between least and most, a piece for each stretch without a hole. */
+function bandOf(points: readonly Point[], longestStepUs: number, axis: TimeAxis, y: (value: number) => number): string {
+  let path = '';
+  let stretch: Required<Point>[] = [];
+  const finish = () => {
+    const up = stretch.map(({ atUs, high }) => `${px(axis.x(atUs))} ${px(y(high))}`);
+    const back = stretch.toReversed().map(({ atUs, low }) => `${px(axis.x(atUs))} ${px(y(low))}`);
+    if (stretch.length > 1) path += `M${[...up, ...back].join('L')}z`;
+    stretch = [];
+  };
+  for (const { atUs, value, low, high } of points) {
+    if (low === undefined || high === undefined) continue;
+    const before = stretch.at(-1);
+    if (before !== undefined && atUs - before.atUs > longestStepUs) finish();
+    stretch.push({ atUs, value, low, high });
+  }
+  finish();
+  return path;
 }
 
 /** Names at the right, moved apart where lines end close together. */
