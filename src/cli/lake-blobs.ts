@@ -21,6 +21,16 @@ export function s3OptionsOf({ s3 }: Config['lake']) {
   };
 }
 
+/** How Iceberg's clients reach the same bucket; credentials are their own. */
+export function icebergClientSettings({ store, s3 }: Config['lake']): Record<string, string> {
+  if (store !== 's3') return {};
+  return {
+    ...(s3.endpoint === undefined ? {} : { 's3.endpoint': s3.endpoint }),
+    ...(s3.region === undefined ? {} : { 's3.region': s3.region, 'client.region': s3.region }),
+    ...(s3.pathStyle === undefined ? {} : { 's3.path-style-access': String(s3.pathStyle) }),
+  };
+}
+
 /**
  * Where the lake's files are: a folder of the data folder, or the bucket that the settings name. Whoever writes gives the
  * catalog along; then the bucket is claimed first, so that nobody takes the files of others for leftovers.

@@ -26,7 +26,7 @@ import { createBinanceSource, liveHosts, publicDataHosts } from '../sources/bina
 import { createNodeWorld } from '../world/node/index.ts';
 import type { Config } from './config.ts';
 import { refuseForeignJournals } from './foreign-journals.ts';
-import { openLakeBlobs } from './lake-blobs.ts';
+import { icebergClientSettings, openLakeBlobs } from './lake-blobs.ts';
 import { openCatalog, type StoreOptions } from './lake-catalog.ts';
 import type { Layout } from './layout.ts';
 import { layoutOf } from './layout.ts';
@@ -314,6 +314,9 @@ export async function runEngine(
     allowRemote: config.server.allowRemote,
     allowedHosts: config.server.allowedHosts,
     ...(existsSync(webFolder) ? { webFolder } : {}),
+    ...(stores.iceberg === undefined
+      ? {}
+      : { iceberg: { tables: stores.iceberg, clientSettings: icebergClientSettings(config.lake) } }),
     jobs: jobs.jobs,
     log,
     dataKind: config.dataKind,

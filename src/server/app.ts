@@ -10,6 +10,7 @@ import type { Jobs } from '../ports/jobs.ts';
 import type { Clock, Random } from '../ports/world.ts';
 import type { Problem } from '../protocol/api.ts';
 import { type Access, type CallerHeaders, refuseRequest } from './access.ts';
+import { addIcebergCatalog, type IcebergCatalogOptions, icebergPrefix } from './iceberg.ts';
 import { addJobRoutes } from './job-routes.ts';
 import type { ServerLimits } from './limits.ts';
 import type { Metrics } from './metrics.ts';
@@ -30,6 +31,8 @@ export interface AppOptions {
   readonly dataKind: DataKind;
   /** Without them the server knows nothing of jobs. */
   readonly jobs: Jobs | undefined;
+  /** Without it no Iceberg catalog is served. */
+  readonly iceberg: IcebergCatalogOptions | undefined;
   readonly webFolder: string | undefined;
   readonly log: ServerLog;
   readonly clock: Clock;
@@ -71,6 +74,7 @@ const notBuilt = `<!doctype html>
 `;
 
 const isApi = (url: string) => url === '/api' || url.startsWith('/api/') || url.startsWith('/api?');
+const isCatalog = (url: string) => url.startsWith(`${icebergPrefix}/`);
 const pathOf = (url: string) => url.split('?', 1)[0]!;
 
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
@@ -89,7 +93,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     rewriteUrl: ({ method, url }) => {
       const address = url ?? '/';
       const reads = method === 'GET' || method === 'HEAD';
-      if (webFolder === undefined || !reads || isApi(address)) return address;
+      if (webFolder === undefined || !reads || isApi(address) || isCatalog(address)) return address;
       return /\.[^/]*$/.test(pathOf(address)) ? address : '/index.html';
     },
     frameworkErrors: (error, _request, reply) => {
@@ -124,7 +128,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
 
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(securityHeaders).header('x-tidemark-data-kind', options.dataKind);
-    const api = isApi(request.url);
+    const api = isApi(request.url) || isCatalog(request.url);
     if (api) reply.header('cache-control', 'no-store');
     const refusal = refuseRequest(options.access(), request.method, api, request.headers as CallerHeaders);
     if (refusal !== undefined) return refuse(reply, makeProblem(refusal.status, refusal.code, refusal.detail));
@@ -162,6 +166,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   });
 
   addRoutes(app, options);
+  if (options.iceberg !== undefined) await addIcebergCatalog(app, options.iceberg, log);
   if (options.jobs !== undefined) addJobRoutes(app, options.jobs, options.view, options.nowUs);
 
   if (webFolder !== undefined) {
@@ -178,9 +183,12 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     });
   }
 
-  const apiPaths = ['instruments', 'candles', 'trades', 'book', 'ledger', 'gaps', 'status', 'health', 'metrics', 'sql', 'jobs', 'runs', 'openapi.json', 'live']; // biome-ignore format: one row
+  const apiPaths = ['instruments', 'candles', 'trades', 'book', 'ledger', 'gaps', 'status', 'health', 'metrics', 'sql', 'tables', 'jobs', 'runs', 'openapi.json', 'live']; // biome-ignore format: one row
   app.setNotFoundHandler((request, reply) => {
     const path = pathOf(request.originalUrl);
+    if (isCatalog(path)) {
+      return refuse(reply, makeProblem(404, 'not-found', 'no Iceberg metadata is published here: see lake.iceberg'));
+    }
     if (isApi(path)) {
       const allowed = ['GET', 'POST'].filter((method) => app.hasRoute({ method: method as 'GET', url: path }));
       if (allowed.length > 0) {

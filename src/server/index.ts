@@ -6,6 +6,7 @@ import type { Clock, Random, Timers } from '../ports/world.ts';
 import type { Access } from './access.ts';
 import { isLoopbackName } from './access.ts';
 import { createApp, type ServerLog } from './app.ts';
+import type { IcebergCatalogOptions } from './iceberg.ts';
 import { defaultLimits, type ServerLimits } from './limits.ts';
 import { acceptLive, type LiveSockets, listen } from './listen.ts';
 import { LiveClient } from './live-client.ts';
@@ -23,6 +24,8 @@ export interface ServerOptions {
   readonly jobs?: Jobs;
   /** The built dashboard; without it the server says how to build it. */
   readonly webFolder?: string;
+  /** Published tables, for the Iceberg REST catalog at /iceberg. */
+  readonly iceberg?: IcebergCatalogOptions;
   readonly log: ServerLog;
   readonly dataKind: DataKind;
   readonly clock: Clock;
@@ -74,6 +77,7 @@ export async function startServer(view: MarketView, options: ServerOptions): Pro
     access,
     dataKind,
     jobs: options.jobs,
+    iceberg: options.iceberg,
     webFolder: options.webFolder,
     log,
     clock,

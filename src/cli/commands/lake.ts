@@ -11,7 +11,10 @@ import { configOf, globalOptions } from '../program.ts';
 import { openStores, type Stores } from '../wire.ts';
 
 export function registerLake(program: Command): void {
-  const lake = program.command('lake').description('what the lake holds, whether it is whole, and what nobody needs');
+  const lake = program
+    .command('lake')
+    .description('what the lake holds, whether it is whole, and what nobody needs any more')
+    .addHelpText('after', '\nExamples:\n  tidemark lake info\n  tidemark lake verify\n  tidemark lake gc --dry-run');
   lake
     .command('info')
     .description('tables with their files, rows, bytes and Iceberg state')
