@@ -39,6 +39,38 @@ CREATE TABLE ${schema}.computed_days (
   ${day}, input_version bigint NOT NULL, code_hash text NOT NULL,
   PRIMARY KEY (table_name, market, symbol, date)
 );`,
+  // Format 2: the record of jobs.
+  (schema) => `
+CREATE TABLE ${schema}.job_turn (
+  one smallint PRIMARY KEY CHECK (one = 1), fence bigint NOT NULL, last_run bigint NOT NULL, last_catch_up bigint NOT NULL
+);
+INSERT INTO ${schema}.job_turn VALUES (1, 0, 0, 0);
+CREATE TABLE ${schema}.job_writers (fence bigint PRIMARY KEY, token text NOT NULL);
+CREATE TABLE ${schema}.job_runs (
+  id bigint PRIMARY KEY, job text COLLATE "C" NOT NULL, partition text COLLATE "C", state text NOT NULL, cause text NOT NULL,
+  priority bigint NOT NULL, attempts bigint NOT NULL, max_attempts bigint NOT NULL, queued_at_us bigint NOT NULL,
+  started_at_us bigint, ended_at_us bigint, next_attempt_at_us bigint, heartbeat_at_us bigint, progress double precision,
+  row_count bigint, bytes bigint, effect text, error_code text, error_message text, catch_up bigint,
+  arguments text NOT NULL, waits text NOT NULL, lost bigint NOT NULL, inputs text
+);
+CREATE INDEX job_runs_of_job ON ${schema}.job_runs (job, partition, id);
+CREATE INDEX job_runs_active ON ${schema}.job_runs (id) WHERE ended_at_us IS NULL;
+CREATE INDEX job_runs_ended ON ${schema}.job_runs (ended_at_us, state) WHERE ended_at_us IS NOT NULL;
+CREATE INDEX job_runs_of_catch_up ON ${schema}.job_runs (catch_up) WHERE catch_up IS NOT NULL;
+CREATE TABLE ${schema}.job_attempts (
+  run bigint NOT NULL, attempt bigint NOT NULL, started_at_us bigint NOT NULL, ended_at_us bigint, outcome text NOT NULL,
+  error_code text, error_message text, PRIMARY KEY (run, attempt)
+);
+CREATE INDEX job_attempts_by_start ON ${schema}.job_attempts (started_at_us);
+CREATE TABLE ${schema}.job_log_lines (
+  run bigint NOT NULL, sequence bigint NOT NULL, at_us bigint NOT NULL, level text NOT NULL, text text NOT NULL,
+  PRIMARY KEY (run, sequence)
+);
+CREATE TABLE ${schema}.jobs (name text COLLATE "C" PRIMARY KEY, is_paused boolean NOT NULL, cursor_us bigint);
+CREATE TABLE ${schema}.job_catch_ups (
+  id bigint PRIMARY KEY, job text NOT NULL, jobs text NOT NULL, from_date text NOT NULL, to_date text NOT NULL,
+  at_once bigint NOT NULL, day_order text NOT NULL, state text NOT NULL, asked_at_us bigint NOT NULL
+);`,
 ];
 
 export const formatVersion = steps.length;

@@ -60,6 +60,12 @@ function exactInteger(text: string): number {
   });
 }
 
+/** A number as it goes into the text of a statement. */
+export function integer(value: number): string {
+  if (!Number.isSafeInteger(value)) throw new TypeError(`${value} is no integer`);
+  return String(value);
+}
+
 /**
  * A server over connections that break. Every piece of work is one transaction and is made again from its beginning, after
  * a pause with jitter, while what failed may pass: a lost connection, a restart, a time-out, a serialization failure.

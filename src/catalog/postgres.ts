@@ -14,7 +14,7 @@ import type {
 import type { JournalPosition } from '../ports/journal.ts';
 import { prepareSchema, requireSchema } from './postgres-format.ts';
 import type { PostgresOptions, Row, Run } from './postgres-session.ts';
-import { PostgresSession } from './postgres-session.ts';
+import { integer, PostgresSession } from './postgres-session.ts';
 import { type DayRow, dataFile, dayOf, type FileRow, mergedPositions, type VersionRow } from './rows.ts';
 
 /** By the server's clock: those who commit and read may have others. */
@@ -330,12 +330,6 @@ function columnsOf<T>(rows: readonly T[], values: (row: T) => readonly (string |
 
 function unnested(sqlTypes: readonly string[]): string {
   return `unnest(${sqlTypes.map((type, at) => `$${at + 1}::${type}[]`).join(', ')})`;
-}
-
-/** Numbers that go into the text of a statement. */
-function integer(value: number): string {
-  if (!Number.isSafeInteger(value)) throw new TypeError(`${value} is no version`);
-  return String(value);
 }
 
 function stateOf(row: VersionRow, files: readonly DataFile[]): CatalogState {

@@ -11,10 +11,19 @@ import type {
   JobStore,
   JobTurn,
   RunFilter,
-  RunWait,
   StoredCatchUp,
   StoredRun,
 } from '../ports/job-store.ts';
+import {
+  type AttemptColumns,
+  type CatchUpColumns,
+  errorOf,
+  jobConflict,
+  type RunColumns,
+  storedCatchUp,
+  storedRun,
+  type TurnRow,
+} from './job-rows.ts';
 
 const schemaVersion = 1;
 
@@ -140,7 +149,7 @@ class SqliteJobs implements JobStore {
           attempt,
           atUs,
         );
-        if (added !== 1) throw conflict(`attempt ${attempt} of run ${run}`, 'it began before');
+        if (added !== 1) throw jobConflict(`attempt ${attempt} of run ${run}`, 'it began before');
         break;
       }
       case 'attempt-ended': {
@@ -150,7 +159,7 @@ class SqliteJobs implements JobStore {
            WHERE run = ? AND attempt = ? AND outcome = 'running'`,
           atUs, outcome, error?.code ?? null, error?.message ?? null, run, attempt,
         ); // biome-ignore format: in the order of the columns
-        if (ended !== 1) throw conflict(`attempt ${attempt} of run ${run}`, 'it is not under way');
+        if (ended !== 1) throw jobConflict(`attempt ${attempt} of run ${run}`, 'it is not under way');
         break;
       }
       case 'log':
@@ -368,113 +377,6 @@ class SqliteJobs implements JobStore {
   #runs(sql: string, ...values: SQLInputValue[]): StoredRun[] {
     return (this.#all(sql, ...values) as RunColumns[]).map(storedRun);
   }
-}
-
-interface TurnRow {
-  fence: number;
-  last_run: number;
-  last_catch_up: number;
-}
-
-interface ErrorColumns {
-  error_code: string | null;
-  error_message: string | null;
-}
-
-interface RunColumns extends ErrorColumns {
-  id: number;
-  job: string;
-  partition: string | null;
-  state: RunState;
-  cause: string;
-  priority: number;
-  attempts: number;
-  max_attempts: number;
-  queued_at_us: number;
-  started_at_us: number | null;
-  ended_at_us: number | null;
-  next_attempt_at_us: number | null;
-  heartbeat_at_us: number | null;
-  progress: number | null;
-  row_count: number | null;
-  bytes: number | null;
-  effect: string | null;
-  catch_up: number | null;
-  arguments: string;
-  waits: string;
-  lost: number;
-  inputs: string | null;
-}
-
-interface AttemptColumns extends ErrorColumns {
-  run: number;
-  attempt: number;
-  started_at_us: number;
-  ended_at_us: number | null;
-  outcome: AttemptRow['outcome'];
-}
-
-interface CatchUpColumns {
-  id: number;
-  job: string;
-  jobs: string;
-  from_date: string;
-  to_date: string;
-  at_once: number;
-  day_order: StoredCatchUp['order'];
-  state: CatchUpState;
-  asked_at_us: number;
-}
-
-function errorOf({ error_code: code, error_message: message }: ErrorColumns): AttemptRow['error'] {
-  return code === null ? null : { code, message: message ?? '' };
-}
-
-function storedRun(row: RunColumns): StoredRun {
-  return {
-    id: row.id,
-    job: row.job,
-    partition: row.partition,
-    state: row.state,
-    cause: row.cause,
-    priority: row.priority,
-    attempts: row.attempts,
-    maxAttempts: row.max_attempts,
-    queuedAtUs: row.queued_at_us,
-    startedAtUs: row.started_at_us,
-    endedAtUs: row.ended_at_us,
-    nextAttemptAtUs: row.next_attempt_at_us,
-    heartbeatAtUs: row.heartbeat_at_us,
-    waitsFor: null,
-    progress: row.progress,
-    rows: row.row_count,
-    bytes: row.bytes,
-    effect: row.effect,
-    error: errorOf(row),
-    catchUp: row.catch_up,
-    arguments: JSON.parse(row.arguments) as Record<string, string>,
-    waits: row.waits === '' ? [] : (row.waits.split(' ') as RunWait[]),
-    lost: row.lost,
-    inputs: row.inputs,
-  };
-}
-
-function storedCatchUp(row: CatchUpColumns): StoredCatchUp {
-  return {
-    id: row.id,
-    job: row.job,
-    jobs: JSON.parse(row.jobs) as string[],
-    fromDate: row.from_date,
-    toDate: row.to_date,
-    atOnce: row.at_once,
-    order: row.day_order,
-    state: row.state,
-    askedAtUs: row.asked_at_us,
-  };
-}
-
-function conflict(what: string, why: string): TidemarkError {
-  return new TidemarkError('job-conflict', { doing: 'record', what, why });
 }
 
 function inTransaction<T>(database: DatabaseSync, work: () => T): T {
