@@ -8,6 +8,7 @@ import type {
   LedgerRow,
   SqlAnswer,
   StatusAnswer,
+  TablesAnswer,
   TradesAnswer,
 } from '../protocol/api.ts';
 import type { Channel, LivePayload } from '../protocol/live.ts';
@@ -39,7 +40,9 @@ export interface MarketView {
   ledger(): readonly LedgerRow[];
   gaps(filter: { instrument?: Instrument; state?: string }): readonly GapRow[];
   status(): StatusAnswer;
-  sql(sql: string, limits: { maxRows: number; timeoutMs: number }): Promise<SqlAnswer>;
+  sql(sql: string, limits: { maxRows: number; timeoutMs: number }, cancelled?: AbortSignal): Promise<SqlAnswer>;
+  /** Tables that SQL may ask about, as of the newest catalog version. */
+  tables(): Promise<TablesAnswer>;
   /**
    * Calls back synchronously with each change of the channel from now on; the result ends it. Updates of candles and book
    * come at most about 10 a second and channel, trades as they are derived.

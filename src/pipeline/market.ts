@@ -23,6 +23,7 @@ import type {
   LedgerRow,
   SqlAnswer,
   StatusAnswer,
+  TablesAnswer,
   TradeRow,
   TradesAnswer,
 } from '../protocol/api.ts';
@@ -37,6 +38,7 @@ import type { LiveUpdate, MarketView } from './market-view.ts';
 import { queryNames } from './query-names.ts';
 import { gapRow, shownDigits, tradeRow } from './rows.ts';
 import type { Shipping } from './shipping.ts';
+import { tableList } from './table-list.ts';
 import type { TailFiles } from './tail-files.ts';
 
 export interface MarketOptions {
@@ -327,11 +329,16 @@ export class Market implements MarketView {
     };
   }
 
-  async sql(sql: string, limits: { maxRows: number; timeoutMs: number }): Promise<SqlAnswer> {
+  async sql(sql: string, limits: { maxRows: number; timeoutMs: number }, cancelled?: AbortSignal): Promise<SqlAnswer> {
     const startedUs = this.#options.clock.monotonicUs();
     const snapshot = await this.#queryTables(sql);
     try {
-      const result = await this.#options.warehouse.query(sql, snapshot.tables, { ...limits, memoryMb: 1024 });
+      const result = await this.#options.warehouse.query(
+        sql,
+        snapshot.tables,
+        { ...limits, memoryMb: 1024 },
+        cancelled,
+      );
       return {
         ...result,
         dataKind: this.#derivation.dataKind,
@@ -340,6 +347,10 @@ export class Market implements MarketView {
     } finally {
       snapshot.release();
     }
+  }
+
+  async tables(): Promise<TablesAnswer> {
+    return tableList(await this.#options.lake.state());
   }
 
   follow(channel: Channel, listener: (update: LiveUpdate) => void): () => void {

@@ -152,8 +152,22 @@ const promises: Promises<WarehouseUnderTest> = {
       under.warehouse.query("SELECT 'x'::BIGINT", of, limits),
       under.warehouse.query('SELECT 42', of, limits),
     ]);
-    const codes = outcomes.map((one) => (one.status === 'rejected' ? (one.reason as { code: string }).code : 'answered'));
+    const codes = outcomes.map((one) =>
+      one.status === 'rejected' ? (one.reason as { code: string }).code : 'answered',
+    );
     assert.deepEqual(codes, ['sql-timeout', 'sql-failed', 'answered']);
+  },
+  'a question that is cancelled ends at once, running or waiting, and its place is the next one’s': async (under) => {
+    const endless = 'SELECT count(*) FROM range(1000000000000) WHERE hash(range) = 1';
+    const of = await tablesOf(under.lake);
+    const nobody = new AbortController();
+    const asked = Array.from({ length: 6 }, () =>
+      under.warehouse.query(endless, of, { ...limits, timeoutMs: 100_000 }, nobody.signal),
+    );
+    nobody.abort();
+    for (const one of asked) await assert.rejects(one, { code: 'sql-cancelled' });
+    await assert.rejects(under.warehouse.query('SELECT 1', of, limits, nobody.signal), { code: 'sql-cancelled' });
+    assert.deepEqual(await rowsOf(under, 'SELECT 42'), [['42']]);
   }, // biome-ignore format: as above
 };
 

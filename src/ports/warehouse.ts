@@ -31,8 +31,9 @@ export interface QueryTables {
 /**
  * SQL over the lake: one SELECT or EXPLAIN, in a process of its own that is ended at the limits. Every declared table is
  * there, typed, with files or without; an answer shows the version asked for, whatever is committed meanwhile. Refuses with
- * `sql-refused` before anything runs; fails with `sql-failed` or `sql-timeout` and spoils no other query.
+ * `sql-refused` before anything runs; fails with `sql-failed`, `sql-timeout` or, once it is cancelled, `sql-cancelled`, and spoils
+ * no other query.
  */
 export interface Warehouse {
-  query(sql: string, tables: QueryTables, limits: QueryLimits): Promise<QueryResult>;
+  query(sql: string, tables: QueryTables, limits: QueryLimits, cancelled?: AbortSignal): Promise<QueryResult>;
 }

@@ -218,6 +218,35 @@ export interface Problem {
   readonly code: string;
 }
 
+export interface TableColumnRow {
+  readonly name: string;
+  /** SQL type. */
+  readonly type: string;
+  readonly meaning: string;
+  readonly isKey: boolean;
+}
+
+/** A table as SQL sees it; rows and times are those committed, without the newest that queries also see. */
+export interface TableRow {
+  readonly name: string;
+  /** `model`: computed from others by SQL. */
+  readonly layer: 'silver' | 'gold' | 'model';
+  readonly meaning: string;
+  /** Null of a model: its own SQL says them. */
+  readonly columns: readonly TableColumnRow[] | null;
+  readonly rows: number;
+  readonly bytes: number;
+  readonly files: number;
+  readonly fromUs: number | null;
+  readonly toUs: number | null;
+}
+
+/** GET /api/v1/tables */
+export interface TablesAnswer {
+  readonly catalogVersion: number;
+  readonly tables: readonly TableRow[];
+}
+
 /** POST /api/v1/sql {sql, maxRows?}. */
 export interface SqlAnswer {
   readonly columns: readonly { name: string; type: string }[];

@@ -222,6 +222,28 @@ export const problemSchema = z
   })
   .meta({ id: 'Problem', description: 'RFC 9457 problem details' });
 
+export const tablesAnswerSchema = z
+  .object({
+    catalogVersion: z.int(),
+    tables: z.array(
+      z.object({
+        name: z.string(),
+        layer: z.enum(['silver', 'gold', 'model']),
+        meaning: z.string(),
+        columns: z
+          .array(z.object({ name: z.string(), type: z.string(), meaning: z.string(), isKey: z.boolean() }))
+          .nullable()
+          .describe('null of a model: its own SQL says them'),
+        rows: count.describe('committed rows'),
+        bytes: count,
+        files: count,
+        fromUs: instantUs.nullable(),
+        toUs: instantUs.nullable(),
+      }),
+    ),
+  })
+  .meta({ id: 'TablesAnswer' });
+
 export const sqlAnswerSchema = z
   .object({
     columns: z.array(z.object({ name: z.string(), type: z.string() })),
@@ -269,4 +291,5 @@ export const schemasEqualTypes: readonly [
   Same<typeof healthAnswerSchema, api.HealthAnswer>,
   Same<typeof problemSchema, api.Problem>,
   Same<typeof sqlAnswerSchema, api.SqlAnswer>,
-] = [true, true, true, true, true, true, true, true, true, true, true, true, true, true];
+  Same<typeof tablesAnswerSchema, api.TablesAnswer>,
+] = [true, true, true, true, true, true, true, true, true, true, true, true, true, true, true];

@@ -33,6 +33,7 @@ const statusByCode: Record<string, number> = {
   'sql-refused': 400,
   'sql-failed': 400,
   'sql-timeout': 422,
+  'sql-cancelled': 422,
   'rate-limited': 429,
   'too-many-queries': 429,
   'not-ready': 503,

@@ -212,6 +212,19 @@ export function addRoutes(server: FastifyInstance, options: RouteOptions): void 
     async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()),
   );
 
+  app.get(
+    `${apiPrefix}/tables`,
+    {
+      schema: {
+        summary: 'Tables that SQL may ask about: columns, rows, span',
+        tags: ['sql'],
+        querystring: z.strictObject({}),
+        response: { 200: schemas.tablesAnswerSchema, ...problems },
+      },
+    },
+    async (_request, reply) => sendJson(reply, await view.tables()),
+  );
+
   let queriesRunning = 0;
   app.post(
     `${apiPrefix}/sql`,
@@ -243,8 +256,10 @@ export function addRoutes(server: FastifyInstance, options: RouteOptions): void 
         timeoutMs: clamp('timeoutMs', timeoutMs, limits.sqlTimeoutMs, limits.sqlTimeoutMs),
       };
       queriesRunning += 1;
+      const left = new AbortController();
+      reply.raw.once('close', () => left.abort());
       try {
-        const answer = await view.sql(sql, queryLimits);
+        const answer = await view.sql(sql, queryLimits, left.signal);
         note(reply, notices);
         return sendJson(reply, answer);
       } finally {

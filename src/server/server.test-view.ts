@@ -13,6 +13,7 @@ import {
 } from '../domain/interval.ts';
 import type { CandleMark, CandleState } from '../domain/state.ts';
 import type { LiveUpdate, MarketView } from '../pipeline/market-view.ts';
+import { tableList } from '../pipeline/table-list.ts';
 import type {
   BookLevelRow,
   BookView,
@@ -24,6 +25,7 @@ import type {
   LedgerRow,
   SqlAnswer,
   StatusAnswer,
+  TablesAnswer,
   TradeRow,
   TradesAnswer,
 } from '../protocol/api.ts';
@@ -107,6 +109,9 @@ export class TestView implements MarketView {
   #frames = 0;
   /** What the next call of `sql` waits for; tests hold queries back with it. */
   sqlGate: Promise<void> = Promise.resolve();
+  /** Queries whose client went away before they were answered. */
+  sqlCancelled = 0;
+  sqlBegun = 0;
   upstream: StatusAnswer['upstream'] = 'live';
 
   /** `history` false: nothing happened before. */
@@ -288,8 +293,14 @@ export class TestView implements MarketView {
     };
   }
 
-  async sql(sql: string, limits: { maxRows: number; timeoutMs: number }): Promise<SqlAnswer> {
+  async sql(sql: string, limits: { maxRows: number; timeoutMs: number }, cancelled?: AbortSignal): Promise<SqlAnswer> {
+    this.sqlBegun++;
+    let isAnswered = false;
+    cancelled?.addEventListener('abort', () => {
+      if (!isAnswered) this.sqlCancelled++;
+    });
     await this.sqlGate;
+    isAnswered = true;
     if (!/^\s*select\b/i.test(sql)) {
       throw new TidemarkError('bad-query', {
         doing: 'run the query',
@@ -313,6 +324,16 @@ export class TestView implements MarketView {
       dataKind: 'simulated',
       elapsedMs: 3,
     };
+  }
+
+  async tables(): Promise<TablesAnswer> {
+    return tableList({
+      version: 42,
+      files: [
+        { table: 'trades', rows: 19_904, bytes: 812_000, minTimeUs: this.#startedAtUs, maxTimeUs: this.#nowUs },
+        { table: 'volumes', rows: 288, bytes: 9_000, minTimeUs: this.#startedAtUs, maxTimeUs: this.#nowUs },
+      ],
+    });
   }
 
   follow(channel: Channel, listener: (update: LiveUpdate) => void): () => void {

@@ -50,6 +50,7 @@ test('every answer is what its schema says, and says of which kind its data are'
     ['gaps', schemas.gapsAnswerSchema],
     [`gaps?instrument=${btc}&state=declared`, schemas.gapsAnswerSchema],
     ['status', schemas.statusAnswerSchema],
+    ['tables', schemas.tablesAnswerSchema],
     ['health', schemas.healthAnswerSchema],
   ];
   for (const [route, schema] of routes) {
@@ -200,6 +201,28 @@ test('SQL: wrong bodies, refused and endless queries each get their problem, and
   );
   assert.equal((await sql('sql=select 1', { 'content-type': 'application/x-www-form-urlencoded' })).status, 415);
   assert.equal((await sql('{"sql":"select 1"}', { 'content-type': 'text/plain' })).status, 415);
+});
+
+test('a query whose client goes away is cancelled, one that is answered is not', async () => {
+  const server = await start({});
+  const options = {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: '{"sql":"select 1"}',
+  };
+  assert.equal((await ask(server, '/api/v1/sql', options)).status, 200);
+  let open = () => {};
+  server.view.sqlGate = new Promise((resolve) => {
+    open = resolve;
+  });
+  assert.equal(server.view.sqlCancelled, 0);
+  const leaving = new AbortController();
+  const asked = fetch(`${server.url}/api/v1/sql`, { ...options, signal: leaving.signal }).catch(() => 'left');
+  while (server.view.sqlBegun < 2) await new Promise((resolve) => setImmediate(resolve));
+  leaving.abort();
+  assert.equal(await asked, 'left');
+  while (server.view.sqlCancelled === 0) await new Promise((resolve) => setImmediate(resolve));
+  open();
 });
 
 test('only so many queries run at once; one more is told to wait', async () => {
@@ -399,7 +422,19 @@ test('metrics count what happened in the words and units of Prometheus', async (
 test('the OpenAPI document names every route, its parameters and its schemas, and refers to nothing absent', async () => {
   const { json, text } = await ask(shared, '/api/v1/openapi.json');
   assert.equal(json.openapi, '3.1.0');
-  const routes = ['instruments', 'candles', 'trades', 'book', 'ledger', 'gaps', 'status', 'health', 'metrics', 'sql'];
+  const routes = [
+    'instruments',
+    'candles',
+    'trades',
+    'book',
+    'ledger',
+    'gaps',
+    'status',
+    'health',
+    'metrics',
+    'sql',
+    'tables',
+  ];
   assert.deepEqual(Object.keys(json.paths).toSorted(), routes.map((route) => `/api/v1/${route}`).toSorted());
   const parameters = json.paths['/api/v1/candles'].get.parameters;
   assert.deepEqual(

@@ -43,7 +43,8 @@ class DuckdbWarehouse implements Warehouse {
     this.#maxResultBytes = options.maxResultBytes ?? 64 * 1024 * 1024;
   }
 
-  async query(sql: string, tables: QueryTables, limits: QueryLimits): Promise<QueryResult> {
+  async query(sql: string, tables: QueryTables, limits: QueryLimits, cancelled?: AbortSignal): Promise<QueryResult> {
+    if (cancelled?.aborted === true) throw cancellation();
     if (this.#running >= this.#concurrency) {
       if (this.#waiting.length >= this.#waitingMax) {
         throw new TidemarkError('query-limit', {
@@ -53,11 +54,11 @@ class DuckdbWarehouse implements Warehouse {
           afterMs: 1000,
         });
       }
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      await this.#turn(cancelled);
     } else this.#running++;
     try {
       const request = { sql, tables, limits, threads: this.#threads, maxResultBytes: this.#maxResultBytes };
-      const reply = await ask(request);
+      const reply = await ask(request, cancelled);
       if ('error' in reply) throw failed(reply.error.code, reply.error.why, reply.error.now);
       return { ...reply, catalogVersion: tables.catalogVersion };
     } finally {
@@ -66,13 +67,33 @@ class DuckdbWarehouse implements Warehouse {
       else next();
     }
   }
+
+  /** Waits for a place; who goes away before leaves the queue. */
+  #turn(cancelled: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const begin = (): void => {
+        cancelled?.removeEventListener('abort', leave);
+        resolve();
+      };
+      const leave = (): void => {
+        this.#waiting.splice(this.#waiting.indexOf(begin), 1);
+        reject(cancellation());
+      };
+      this.#waiting.push(begin);
+      cancelled?.addEventListener('abort', leave, { once: true });
+    });
+  }
+}
+
+function cancellation(): TidemarkError {
+  return failed('sql-cancelled', 'whoever asked for it went away or cancelled it');
 }
 
 function failed(code: string, why: string, now?: string): TidemarkError {
   return new TidemarkError(code, { doing: 'run the query', why, ...(now === undefined ? {} : { now }) });
 }
 
-function ask(request: QueryRequest): Promise<QueryReply> {
+function ask(request: QueryRequest, cancelled: AbortSignal | undefined): Promise<QueryReply> {
   return new Promise((resolve, reject) => {
     // An empty environment: a query has no use for anybody's secrets.
     const child = spawn(process.execPath, ['--max-old-space-size=512', entry], {
@@ -86,10 +107,13 @@ function ask(request: QueryRequest): Promise<QueryReply> {
       isSettled = true;
       clearTimeout(deadline);
       clearInterval(memoryCheck);
+      cancelled?.removeEventListener('abort', cancel);
       child.kill('SIGKILL');
       outcome();
     };
     const { limits } = request;
+    const cancel = () => settle(() => reject(cancellation()));
+    cancelled?.addEventListener('abort', cancel, { once: true });
     const late = () =>
       settle(() => reject(failed('sql-timeout', `it took longer than ${limits.timeoutMs} ms and was ended`)));
     let deadline = setTimeout(late, startMs + limits.timeoutMs + graceMs);
