@@ -56,7 +56,6 @@ const byName: Readonly<Record<string, FailureKind>> = {
   TokenRefreshRequired: 'refused',
   SignatureDoesNotMatch: 'refused',
   InvalidSecurity: 'refused',
-  CredentialsProviderError: 'refused',
   XAdminUserNotFound: 'refused',
   PermanentRedirect: 'region',
   AuthorizationHeaderMalformed: 'region',
