@@ -207,10 +207,8 @@ function spreadAndDepth(figures: InstrumentFigures, base: string): Markup {
       ? html`<p class="none">No best bids and asks are recorded in this range.</p>`
       : lineChart({
           range: wish,
-          lines: [
-            { look: 'ink', points: spread.map(({ openedAtUs, meanBps }) => ({ atUs: openedAtUs, value: meanBps })) },
-          ],
-          longestStepUs: nominalLengthUs(grain.spread) * 1.5,
+          lines: [{ look: 'ink', points: spreadPoints(spread) }],
+          longestStepUs: nominalLengthUs(grain.spread) * (spreadStride(spread) + 0.5),
           gaps: gaps.filter(({ stream }) => stream === 'book-ticker'),
           width: 339,
           height: 164,
@@ -250,18 +248,16 @@ function spreadAndDepth(figures: InstrumentFigures, base: string): Markup {
     undefined,
   );
   const means = spread.map(({ meanBps }) => meanBps);
-  const depthRow = (
-    label: string,
-    values: readonly { readonly atUs: number; readonly value: number | undefined }[],
-  ) => {
-    const found = values.flatMap(({ atUs, value }) => (value === undefined ? [] : [{ atUs, value }]));
-    const least = found.reduce<(typeof found)[number] | undefined>(
-      (low, sample) => (low === undefined || sample.value < low.value ? sample : low),
-      undefined,
-    );
-    const all = found.map(({ value }) => value);
-    const average = all.length === 0 ? undefined : all.reduce((a, b) => a + b, 0) / all.length;
-    return html`<tr><td>${label}</td><td class="n v">${quantityText(average)}</td><td class="n v">${quantityText(quantile(all, 0.5))}</td><td class="n">${quantityText(quantile(all, 0.1))}</td><td class="n">${quantityText(least?.value)}</td><td class="n">${least === undefined ? '–' : clockText(least.atUs, wish, 5)}</td><td class="n">${countText(found.length)} books</td></tr>`;
+  const depthRow = (distance: number, at: number) => {
+    const cells = (of: 'bids' | 'asks') => {
+      const found = depth.flatMap((sample) => sample[of][at] ?? []);
+      const average = found.length === 0 ? undefined : found.reduce((sum, value) => sum + value, 0) / found.length;
+      return [average, quantile(found, 0.5), quantile(found, 0.1)].map(
+        (value, column) => html`<td class="n${column === 0 ? ' v' : ''}">${quantityText(value)}</td>`,
+      );
+    };
+    const books = depth.filter((sample) => sample.bids[at] !== undefined && sample.asks[at] !== undefined).length;
+    return html`<tr><td>within ${distance} bps</td>${cells('bids')}${cells('asks')}<td class="n">${countText(books)}</td></tr>`;
   };
   const replayed =
     dataKind === 'replay' && spread.length > 0
@@ -269,24 +265,15 @@ function spreadAndDepth(figures: InstrumentFigures, base: string): Markup {
       : '';
   return html`<section>${heading('Spread and depth', `spread: means over ${grain.spread}, by time; depth: whole books, at least every 10 minutes${figures.wish.kind === 'range' ? '' : ', as recorded'}`)}
 <div class="cols keep"><div><h3>Spread, bps</h3>${spreadChart}</div><div><h3>Quantity within ${depthBands[band]} bps, ${base}: asks above, bids below</h3>${depthChart}</div></div>
-<div class="wide" tabindex="0" role="region" aria-label="Spread and depth"><table style="margin-top:6px"><thead><tr><td></td><th scope="col" class="n">Mean</th><th scope="col" class="n">Median</th><th scope="col" class="n">Worst tenth</th><th scope="col" class="n">Worst</th><th scope="col" class="n">At</th><th scope="col" class="n">Known</th></tr></thead><tbody>${
-    spread.length === 0
-      ? undefined
-      : html`<tr><td>Spread, bps</td><td class="n v">${bps(mean)}</td><td class="n v">${bps(quantile(means, 0.5))}</td><td class="n">${bps(quantile(means, 0.9))}</td><td class="n">${bps(worst?.worstBps)}</td><td class="n">${worst === undefined ? '–' : clockText(worst.openedAtUs, wish, 5)}</td><td class="n">${percentText(Math.min(1, shareOf(spread) / seconds))}</td></tr>`
-  }${
-    depth.length === 0
-      ? undefined
-      : depthBands.flatMap((distance, at) => [
-          depthRow(
-            `Bids within ${distance} bps, ${base}`,
-            depth.map((sample) => ({ atUs: sample.atUs, value: sample.bids[at] })),
-          ),
-          depthRow(
-            `Asks within ${distance} bps, ${base}`,
-            depth.map((sample) => ({ atUs: sample.atUs, value: sample.asks[at] })),
-          ),
-        ])
-  }</tbody></table></div><p class="micro" style="margin-top:4px">A book that is not known as far as a band is not counted in it.${replayed}</p></section>`;
+${
+  spread.length === 0
+    ? undefined
+    : html`<div class="wide" tabindex="0" role="region" aria-label="Spread"><table style="margin-top:6px"><thead><tr><td>Spread</td><th scope="col" class="n">Mean</th><th scope="col" class="n">Median</th><th scope="col" class="n">Worst tenth</th><th scope="col" class="n">Worst</th><th scope="col" class="n">At</th><th scope="col" class="n">Known</th></tr></thead><tbody><tr><td>basis points</td><td class="n v">${bps(mean)}</td><td class="n v">${bps(quantile(means, 0.5))}</td><td class="n">${bps(quantile(means, 0.9))}</td><td class="n">${bps(worst?.worstBps)}</td><td class="n">${worst === undefined ? '–' : clockText(worst.openedAtUs, wish, 5)}</td><td class="n">${percentText(Math.min(1, shareOf(spread) / seconds))}</td></tr></tbody></table></div>`
+}${
+  depth.length === 0
+    ? undefined
+    : html`<div class="wide" tabindex="0" role="region" aria-label="Depth"><table style="margin-top:6px"><thead><tr><td>Depth, ${base}</td><th scope="col" class="n">Bids, mean</th><th scope="col" class="n">median</th><th scope="col" class="n">worst tenth</th><th scope="col" class="n">Asks, mean</th><th scope="col" class="n">median</th><th scope="col" class="n">worst tenth</th><th scope="col" class="n">Books</th></tr></thead><tbody>${depthBands.map(depthRow)}</tbody></table></div>`
+}<p class="micro" style="margin-top:4px">A book that is not known as far as a band is not counted in it.${replayed}</p></section>`;
 }
 
 const drawnMeans = 150;

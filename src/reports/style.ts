@@ -116,7 +116,7 @@ h2{font-size:14px;line-height:20px;font-weight:600}h3{font-size:10.5px;line-heig
 .cols{display:grid;grid-template-columns:minmax(0,1fr) minmax(0,1fr);gap:0 28px}
 .wide{overflow-x:auto}
 svg{display:block;width:100%;height:auto}
-svg text{font:450 10px var(--font);fill:var(--ink-3)}svg text.on{fill:var(--on-fill);font-weight:600}svg text.v{fill:var(--ink-1)}svg text.fault{fill:var(--fault)}
+svg text{font:450 10px var(--font);fill:var(--ink-3)}svg text.halo{paint-order:stroke;stroke:var(--panel);stroke-width:2.5px}svg text.on{fill:var(--on-fill);font-weight:600}svg text.v{fill:var(--ink-1)}svg text.fault{fill:var(--fault)}
 .g{stroke:var(--line-1);fill:none}.edge{stroke:var(--line-3);fill:none}.l-up{stroke:var(--up);fill:none}.l-down{stroke:var(--down);fill:none}
 .f-proof{fill:var(--proof)}.f-caution{fill:var(--caution)}.f-proof-fill{fill:var(--proof-fill)}.f-proof-held{fill:var(--proof-held)}
 .soft{fill-opacity:.58}.faint{fill-opacity:.26}
@@ -126,7 +126,7 @@ svg text{font:450 10px var(--font);fill:var(--ink-3)}svg text.on{fill:var(--on-f
 .band{fill-opacity:.16}.line{fill:none;stroke-width:1.3;stroke-linejoin:round}${lineRules}.s-d,.s-f{stroke-dasharray:4 2}
 table{width:100%;border-collapse:collapse;font-size:12px;line-height:16px}
 td,th{text-align:left;font-weight:400;padding:3px 0 3px 12px;border-bottom:1px solid var(--line-1);color:var(--ink-2);vertical-align:top}td:first-child,th:first-child{padding-left:0}
-thead th{font-size:10.5px;line-height:14px;color:var(--ink-3);border-bottom-color:var(--line-2);vertical-align:bottom}thead{display:table-header-group}tr{break-inside:avoid}
+thead td{font-size:10.5px;line-height:14px;color:var(--ink-3);border-bottom-color:var(--line-2);vertical-align:bottom}thead th{font-size:10.5px;line-height:14px;color:var(--ink-3);border-bottom-color:var(--line-2);vertical-align:bottom}thead{display:table-header-group}tr{break-inside:avoid}
 .n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}.v{color:var(--ink-1);font-weight:450}.up{color:var(--up)}.down{color:var(--down)}.w{overflow-wrap:anywhere}
 td.bar{width:46%;vertical-align:middle}
 .st{white-space:nowrap}.st i{display:inline-block;width:8px;height:8px;margin-right:5px;border:1px solid var(--ink-3)}.st.repaired i{background:var(--proof);border-color:var(--proof);transform:rotate(45deg) scale(.8)}.st.declared i{border-color:var(--fault);border-style:dashed}.st.open i,.st.repairing i{background:var(--fault);border-color:var(--fault)}
@@ -135,12 +135,12 @@ td.bar{width:46%;vertical-align:middle}
 .k-proof{background:var(--proof-fill)}.k-held{background:var(--proof-held)}.k-part{border:1px solid var(--fault)}.k-diamond{background:var(--proof);height:6px!important;width:6px!important;transform:rotate(45deg)}.k-triangle{background:var(--caution);clip-path:polygon(50% 0,100% 100%,0 100%);height:7px!important}
 .map{table-layout:fixed;font-size:9.5px;line-height:14px}.map td,.map th{text-align:center;padding:3px 0;border:0;color:var(--ink-1);font-variant-numeric:tabular-nums;overflow:hidden}.map tbody th{text-align:left;color:var(--ink-2);overflow-wrap:anywhere}.map thead th span{display:block;overflow-wrap:anywhere}.map tr>:first-child{width:76px}.map .self{color:var(--ink-3)}.map .unknown{color:var(--ink-3);background:repeating-linear-gradient(45deg,var(--line-1) 0 2px,transparent 2px 6px)}
 ${mapRules}
-footer{margin-top:22px;border-top:1px solid var(--line-2);padding-top:10px;display:flex;flex-wrap:wrap;gap:2px 16px;font-size:10.5px;line-height:14px;color:var(--ink-3);overflow-wrap:anywhere}footer b{font-weight:500;color:var(--ink-2)}
+footer{break-inside:avoid;margin-top:18px;border-top:1px solid var(--line-2);padding-top:10px;display:flex;flex-wrap:wrap;gap:2px 16px;font-size:10.5px;line-height:14px;color:var(--ink-3);overflow-wrap:anywhere}footer b{font-weight:500;color:var(--ink-2)}
 code{font:12px/16px ui-monospace,"DejaVu Sans Mono",monospace;color:var(--ink-1);overflow-wrap:anywhere}
 .water{position:fixed;inset:0;display:grid;place-items:center;pointer-events:none;z-index:1}.water span{font-size:92px;font-weight:600;letter-spacing:.06em;color:var(--unreal);opacity:.07;transform:rotate(-32deg);white-space:nowrap}
 .new{break-before:page}
 @media screen and (max-width:720px){body{padding:0}main{padding:16px 12px 24px;box-shadow:none}.fig{grid-template-columns:1fr 1fr}.fig>div{padding-left:0;border-left:0}.fig>div:nth-child(even){padding-left:12px;border-left:1px solid var(--line-1)}.cols{grid-template-columns:minmax(0,1fr)}.wide>svg{min-width:620px}.wide>table{min-width:520px}.water span{font-size:14vw}td.bar{width:38%}}
-@media print{html,body{background:none}body{padding:0}main{width:auto;max-width:none;padding:0;box-shadow:none}.unreal{border-top:0}.wide{overflow:visible}}`;
+@media print{html,body{background:none}body{padding:0}main{width:auto;max-width:none;padding:0;box-shadow:none}section{margin-top:13px}.unreal{border-top:0}.wide{overflow:visible}}`;
 }
 
 /** A string of CSS that nothing can end. */

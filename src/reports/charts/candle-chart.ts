@@ -4,7 +4,7 @@ import { changeText, countText, valueText } from '../figure-text.ts';
 import type { Bar, GapFigure, InstrumentFact, Profile } from '../figures.ts';
 import { valueScale } from '../figures.ts';
 import { html, type Markup } from '../markup.ts';
-import { box, drawing, largest, px, TimeAxis, timeLabels, valueLine } from './plot.ts';
+import { box, drawing, largest, px, TimeAxis, timeLabels, valueLabel, valueLine } from './plot.ts';
 
 export interface CandleChart {
   readonly range: { readonly fromUs: number; readonly toUs: number };
@@ -107,7 +107,8 @@ export function candleChart({ range, bars, interval, fact, profile, gaps }: Cand
   const lines: Markup[] = [];
   for (let price = (bottom / step + 1n) * step; price < top; price += step) {
     const isNearClose = Math.abs(y(price) - y(last.close)) < 12;
-    lines.push(valueLine(y(price), width - axisWidth, width, isNearClose ? '' : valueText(price, fact.priceDigits)));
+    lines.push(valueLine(y(price), width - axisWidth));
+    if (!isNearClose) lines.push(valueLabel(y(price), width, valueText(price, fact.priceDigits)));
   }
   const closeY = y(last.close);
   const direction = last.close >= first.open ? 'up' : 'down';

@@ -1,5 +1,5 @@
 import { html, type Markup } from '../markup.ts';
-import { box, drawing, roundStep, stepText, TimeAxis, timeLabels, valueLine } from './plot.ts';
+import { box, drawing, roundStep, stepText, TimeAxis, timeLabels, valueLabel, valueLine } from './plot.ts';
 
 export interface Column {
   readonly fromUs: number;
@@ -23,10 +23,11 @@ export function columnChart(
   const axis = new TimeAxis(range, width - axisWidth);
   const plot = height - labelHeight;
   const y = (value: number) => plot - (value / most) * (plot - 8);
-  const step = roundStep(most, 3);
+  const step = roundStep(most, 4);
   const lines: Markup[] = [];
-  for (let value = 0; value <= most; value += step)
-    lines.push(valueLine(y(value), width - axisWidth, width, stepText(value, step)));
+  for (let value = 0; value <= most; value += step) {
+    lines.push(valueLine(y(value), width - axisWidth), valueLabel(y(value), width, stepText(value, step)));
+  }
   let plain = '';
   let largest = '';
   for (const { fromUs, toUs, value } of columns) {

@@ -1,5 +1,5 @@
 import { html, type Markup } from '../markup.ts';
-import { box, drawing, px, roundStep, stepText, TimeAxis, timeLabels, valueLine } from './plot.ts';
+import { box, drawing, px, roundStep, stepText, TimeAxis, timeLabels, valueLabel, valueLine } from './plot.ts';
 
 export interface Point {
   readonly atUs: number;
@@ -50,12 +50,14 @@ export function lineChart(chart: LineChart): Markup {
     high += 1;
     if (!chart.isFromZero) low -= 1;
   }
-  const step = roundStep(high - low, 4);
+  const step = roundStep(high - low, 6);
   const y = (value: number) => plot - ((value - low) / (high - low)) * (plot - 10) - 1;
   const grid: Markup[] = [];
+  const labels: Markup[] = [];
   for (let index = Math.ceil(low / step); index * step <= high; index++) {
     const label = `${stepText(index * step, step).replace('-', '\u2212')}${chart.unit ?? ''}`;
-    grid.push(valueLine(y(index * step), plotWidth, right === axisWidth ? chart.width : plotWidth - 2, label));
+    grid.push(valueLine(y(index * step), plotWidth));
+    labels.push(valueLabel(y(index * step), right === axisWidth ? chart.width : plotWidth - 2, label));
   }
   const gaps = (chart.gaps ?? []).map(({ openedAtUs, closedAtUs }) => {
     const left = axis.x(openedAtUs);
@@ -77,7 +79,7 @@ export function lineChart(chart: LineChart): Markup {
         else path += `${isJoined ? 'L' : 'M'}${px(axis.x(point.atUs))} ${px(y(point.value))}`;
       }
       return html`<path class="f-${look} band" d="${bandOf(points, chart.longestStepUs, axis, y)}"/><path class="line s-${look}" d="${path}"/><path class="f-${look}" d="${dots}"/>`;
-    })}${endLabels(chart, y, plotWidth, plot)}${timeLabels(axis, chart.height - 4, chart.width > 400 ? 8 : 5)}`,
+    })}${labels}${endLabels(chart, y, plotWidth, plot)}${timeLabels(axis, chart.height - 4, chart.width > 400 ? 8 : 5)}`,
   );
 }
 

@@ -49,9 +49,14 @@ export function timeLabels(
   })}`;
 }
 
-/** A horizontal hairline and its value at the right edge. */
-export function valueLine(y: number, width: number, right: number, label: string): Markup {
-  return html`<path class="g" d="M0 ${px(y)}H${width}"/><text x="${right}" y="${px(Math.max(8, y + 3.5))}" text-anchor="end">${label}</text>`;
+/** A horizontal hairline. */
+export function valueLine(y: number, width: number): Markup {
+  return html`<path class="g" d="M0 ${px(y)}H${width}"/>`;
+}
+
+/** The value of a hairline, ending at `right`; it stays readable on what it crosses. */
+export function valueLabel(y: number, right: number, label: string): Markup {
+  return html`<text class="halo" x="${right}" y="${px(Math.max(8, y + 3.5))}" text-anchor="end">${label}</text>`;
 }
 
 /** Two decimals are finer than any screen or printer here. */
