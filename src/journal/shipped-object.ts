@@ -1,12 +1,13 @@
 import { promisify } from 'node:util';
-import { constants, zstdCompress, zstdDecompressSync } from 'node:zlib';
+import { constants, crc32, zstdCompress, zstdDecompressSync } from 'node:zlib';
 import { TidemarkError } from '../domain/error.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
 
-// An object is a skippable zstd frame with JSON, then the plain bytes as one zstd frame: `zstd -d` of the objects of a
+// An object is a skippable zstd frame with JSON and its CRC-32, then the plain bytes as one zstd frame: `zstd -d` of the objects of a
 // segment, one after the other, is the segment. An object without bytes closes its segment.
 const skippableMagic = 0x184d2a50;
-const prefixBytes = 8;
+/** Magic, length of what follows in the frame, CRC-32 of the JSON. */
+const prefixBytes = 12;
 const formatVersion = 1;
 const compress = promisify(zstdCompress);
 
@@ -49,7 +50,8 @@ export async function encodeShipped(head: ShippedHead, plain: Uint8Array): Promi
   const json = Buffer.from(JSON.stringify({ formatVersion, ...head }));
   const prefix = Buffer.alloc(prefixBytes);
   prefix.writeUInt32LE(skippableMagic, 0);
-  prefix.writeUInt32LE(json.length, 4);
+  prefix.writeUInt32LE(json.length + 4, 4);
+  prefix.writeUInt32LE(crc32(json), 8);
   if (plain.length === 0) return Buffer.concat([prefix, json]);
   const packed = await compress(plain, {
     params: { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 },
@@ -63,13 +65,10 @@ export function decodeShipped(name: string, bytes: Uint8Array): { head: ShippedH
   const damaged = (why: string, cause?: unknown) =>
     new TidemarkError('journal-damaged', { doing: 'read the shipped object', what: name, why, cause });
   if (whole.length < prefixBytes || whole.readUInt32LE(0) !== skippableMagic) throw damaged('it has no head');
-  const dataAt = prefixBytes + whole.readUInt32LE(4);
-  let head: ShippedHead & { formatVersion: number };
-  try {
-    head = JSON.parse(whole.subarray(prefixBytes, dataAt).toString());
-  } catch (cause) {
-    throw damaged('its head is damaged', cause);
-  }
+  const dataAt = 8 + whole.readUInt32LE(4);
+  const json = whole.subarray(prefixBytes, dataAt);
+  if (crc32(json) !== whole.readUInt32LE(8)) throw damaged('its head is damaged');
+  const head = JSON.parse(json.toString()) as ShippedHead & { formatVersion: number };
   if (head.formatVersion !== formatVersion) {
     throw new TidemarkError('journal-version', {
       doing: 'read the shipped object',
