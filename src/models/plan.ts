@@ -14,6 +14,8 @@ export interface PartitionParts {
   /** All models, in order. */
   readonly models: readonly Model[];
   readonly due: readonly DueDay[];
+  /** Models whose published rows are tested as they are. */
+  readonly tested?: ReadonlySet<string>;
   /** Files of declared tables, at the version that is computed from. */
   readonly sourceFiles: readonly DataFile[];
   /** Published files of models as they are now. */
@@ -27,8 +29,11 @@ export interface PartitionParts {
 /** The due models of a market and day, with those that they and their tests refer to, as steps. */
 export async function stepsOf(parts: PartitionParts): Promise<ModelStep[]> {
   const due = new Map(parts.due.map((one) => [one.model.name, one]));
-  const tested = parts.due.flatMap((one) => one.model.checks.flatMap((check) => check.refs));
-  const needed = withAncestors(parts.models, new Set([...due.keys(), ...tested]));
+  const isTested = (model: Model) => due.has(model.name) || parts.tested?.has(model.name) === true;
+  const named = parts.models
+    .filter(isTested)
+    .flatMap((model) => [model.name, ...model.checks.flatMap((check) => check.refs)]);
+  const needed = withAncestors(parts.models, new Set(named));
   const steps: ModelStep[] = [];
   for (const model of parts.models) {
     if (needed.has(model.name)) steps.push(await stepOf(parts, model, due.get(model.name)));
@@ -62,7 +67,7 @@ async function stepOf(parts: PartitionParts, model: Model, due: DueDay | undefin
     columnTypes: Object.fromEntries(
       model.columns.flatMap(({ name, type }) => (type === undefined ? [] : [[name, type]])),
     ),
-    tests: due === undefined ? [] : await testsOf(parts, model),
+    tests: due !== undefined || parts.tested?.has(model.name) ? await testsOf(parts, model) : [],
     outPath: parts.outPath(model.name),
   };
 }

@@ -1,6 +1,5 @@
 import { TidemarkError } from '../domain/error.ts';
 import { dateOf, dayUs } from '../domain/interval.ts';
-import { nearestWord } from '../domain/nearest-word.ts';
 import { tableNamed } from '../domain/tables/index.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
 import type { Catalog, CatalogState, ComputedDay, DataFile } from '../ports/catalog.ts';
@@ -8,10 +7,11 @@ import type { Lake, ReplacedDay } from '../ports/lake.ts';
 import type { FailedTest, ModelRunner, ModelSession, StepOutcome } from '../ports/model-runner.ts';
 import type { Files } from '../ports/world.ts';
 import { type DueDay, dueDays, startOf } from './due.ts';
-import { withAncestors, withFollowers } from './graph.ts';
+import { withAncestors } from './graph.ts';
 import { lookbackOf, type Model, type ModelProject } from './model.ts';
 import { stepsOf } from './plan.ts';
 import { readProject } from './project.ts';
+import { refuseNoDay, selected } from './selection.ts';
 
 export interface ModelsOptions {
   readonly lake: Lake;
@@ -24,9 +24,9 @@ export interface ModelsOptions {
   /** Where finished files wait for publication; on the lake's file system, so that they move. */
   readonly scratchFolder: string;
   /** Names of models, `name+` with all that refer to it; what they refer to runs with them. Undefined: all. */
-  readonly select?: readonly string[];
+  readonly select?: readonly string[] | undefined;
   /** Only this UTC day, `YYYY-MM-DD`, and what it depends on. */
-  readonly day?: string;
+  readonly day?: string | undefined;
   /** Computes everything anew; columns may then change. */
   readonly isFullRefresh?: boolean;
   /** Says what is due and computes nothing. */
@@ -34,7 +34,7 @@ export interface ModelsOptions {
   readonly log?: (level: 'info' | 'warn' | 'error', text: string) => void;
   /** In [0, 1]. */
   readonly onProgress?: (progress: number) => void;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** One model of one market and day. */
@@ -121,7 +121,7 @@ class ModelsRun {
   constructor(options: ModelsOptions) {
     this.#options = options;
     this.#project = readProject(options.files, options.folder);
-    this.#selected = selected(this.#project, options.select);
+    this.#selected = withAncestors(this.#project.models, selected(this.#project, options.select));
   }
 
   async run(): Promise<ModelsResult> {
@@ -186,14 +186,7 @@ class ModelsRun {
   #wanted(models: readonly Model[], due: readonly DueDay[]): readonly DueDay[] {
     const { day } = this.#options;
     if (day === undefined) return due;
-    if (!/^\d{4}-\d{2}-\d{2}$/.test(day) || Number.isNaN(startOf(day))) {
-      throw new TidemarkError('bad-day', {
-        doing: 'run the models of',
-        what: day,
-        why: 'it is no day',
-        now: 'write it like 2026-01-31',
-      });
-    }
+    refuseNoDay(day);
     // From when on each model is needed, followers first.
     const neededFromUs = new Map(models.map((model) => [model.name, startOf(day)]));
     for (const model of models.toReversed()) {
@@ -393,28 +386,4 @@ export function rangeText({ date, fromUs, toUs }: { date: string; fromUs: number
 
 function symbolsText(symbols: readonly string[]): string {
   return symbols.length <= 5 ? symbols.join(' ') : `${symbols.slice(0, 5).join(' ')} and ${symbols.length - 5} more`;
-}
-
-/** Models that are asked for, with what they refer to. */
-function selected(project: ModelProject, select: readonly string[] | undefined): ReadonlySet<string> {
-  const names = project.models.map((model) => model.name);
-  if (select === undefined || select.length === 0) return new Set(names);
-  const asked = new Set<string>();
-  for (const one of select) {
-    const name = one.replace(/\+$/, '');
-    const problem = project.problems.get(name);
-    if (problem !== undefined) throw problem;
-    if (!names.includes(name)) {
-      const near = nearestWord(name, names);
-      throw new TidemarkError('no-such-model', {
-        doing: 'run the model',
-        what: name,
-        why: `there is no ${name}.sql in ${project.folder}`,
-        now: near === undefined ? `there are ${names.join(', ')}` : `did you mean ${near}?`,
-      });
-    }
-    const wanted = one.endsWith('+') ? withFollowers(project.models, new Set([name])) : [name];
-    for (const each of wanted) asked.add(each);
-  }
-  return withAncestors(project.models, asked);
 }

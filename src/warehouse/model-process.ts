@@ -76,7 +76,7 @@ async function runSteps(connection: DuckDBConnection, { partition }: ModelReques
   for (const step of partition.steps) {
     const startedAt = performance.now();
     let outcome: Partial<StepOutcome> & { state: StepOutcome['state'] };
-    const blocker = step.refs.find((ref) => bad.has(ref));
+    const blocker = step.work === 'load' ? undefined : step.refs.find((ref) => bad.has(ref));
     if (blocker !== undefined) {
       const error = { code: 'model-blocked', why: `${blocker}, which it refers to, is not published` };
       outcome = { state: 'blocked', error };
@@ -88,7 +88,7 @@ async function runSteps(connection: DuckDBConnection, { partition }: ModelReques
       }
     }
     if (outcome.state === 'failed' || outcome.state === 'blocked') bad.add(step.model);
-    else known.add(step.model);
+    if (step.work === 'load' || !bad.has(step.model)) known.add(step.model);
     say({
       outcome: {
         model: step.model,

@@ -6,6 +6,7 @@ import { registerDoctor } from './doctor.ts';
 import { registerGaps } from './gaps.ts';
 import { registerHarbour } from './harbour.ts';
 import { registerLake } from './lake.ts';
+import { registerModels } from './models.ts';
 import { registerRebuild } from './rebuild.ts';
 import { registerRecord } from './record.ts';
 import { registerReplay } from './replay.ts';
@@ -40,6 +41,7 @@ export function createProgram(): Command {
     registerGaps,
     registerLake,
     registerReplay,
+    registerModels,
     registerRebuild,
     registerRestore,
     registerDoctor,
