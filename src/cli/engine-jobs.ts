@@ -1,4 +1,3 @@
-import { openSqliteJobs } from '../catalog/sqlite-jobs.ts';
 import {
   compactJob,
   compressJob,
@@ -14,6 +13,7 @@ import type { Upkeep } from '../pipeline/upkeep.ts';
 import type { Logger } from '../ports/log.ts';
 import type { World } from '../ports/world.ts';
 import type { Config } from './config.ts';
+import { openJobStore } from './lake-catalog.ts';
 import type { Layout } from './layout.ts';
 
 /** What the work of jobs is done with. */
@@ -34,7 +34,7 @@ export function jobDefinitions({ config, upkeep }: Pick<JobParts, 'config' | 'up
 /** The jobs of a running engine, which holds the turns that they need. */
 export async function startEngineJobs(parts: JobParts, view: MarketView): Promise<RunningJobs> {
   const { config, layout, world, upkeep, log } = parts;
-  const store = await openSqliteJobs(layout.jobs);
+  const store = await openJobStore(layout, { settings: config, log });
   const settling = new DaySettling();
   const running = await startJobs({
     world,

@@ -1,5 +1,6 @@
 import { openSqliteCatalog } from '../catalog/sqlite.ts';
 import type { Catalog } from '../ports/catalog.ts';
+import type { JobStore } from '../ports/job-store.ts';
 import type { Logger } from '../ports/log.ts';
 import type { Config } from './config.ts';
 import type { Layout } from './layout.ts';
@@ -14,15 +15,28 @@ export interface StoreOptions {
   readonly log?: Logger;
 }
 
-export async function openCatalog(layout: Layout, { settings, isReadOnly, log }: StoreOptions): Promise<Catalog> {
-  if (settings?.catalog.kind !== 'postgres') return openSqliteCatalog(layout.catalog);
+export async function openCatalog(layout: Layout, options: StoreOptions): Promise<Catalog> {
+  if (options.settings?.catalog.kind !== 'postgres') return openSqliteCatalog(layout.catalog);
   const { openPostgresCatalog } = await import('../catalog/postgres.ts');
-  const { url, schema, retrySeconds } = settings.catalog;
-  return openPostgresCatalog({
+  return openPostgresCatalog(postgresOptions(options.settings.catalog, options));
+}
+
+/** The record of jobs, beside the catalog. */
+export async function openJobStore(layout: Layout, options: StoreOptions): Promise<JobStore> {
+  if (options.settings?.catalog.kind === 'postgres') {
+    const { openPostgresJobs } = await import('../catalog/postgres-jobs.ts');
+    return openPostgresJobs(postgresOptions(options.settings.catalog, options));
+  }
+  const { openSqliteJobs } = await import('../catalog/sqlite-jobs.ts');
+  return openSqliteJobs(layout.jobs);
+}
+
+function postgresOptions({ url, schema, retrySeconds }: Config['catalog'], { isReadOnly, log }: StoreOptions) {
+  return {
     schema,
     retryForMs: retrySeconds * 1000,
     ...(url === undefined ? {} : { url }),
     ...(isReadOnly === undefined ? {} : { isReadOnly }),
     ...(log === undefined ? {} : { log }),
-  });
+  };
 }
