@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { Batch } from '../domain/batch.ts';
 import { Slots } from '../domain/slots.ts';
-import { gaps, tables, trades } from '../domain/tables/index.ts';
+import { tables, trades } from '../domain/tables/index.ts';
 import { gapOf } from './gap-batch.contract.ts';
 import type { Lake } from './lake.ts';
 import { contract, type Exemptions, type Promises } from './promises.contract.ts';
