@@ -135,6 +135,20 @@ export class Storm {
     }
   }
 
+  /** Both die at once and stay so, as with their machine. */
+  async killBoth(): Promise<void> {
+    await Promise.all([this.#recorder.kill(), this.#engine.kill()]);
+  }
+
+  startAgain(): void {
+    this.#engine = this.#start('serve');
+    this.#recorder = this.#start('record');
+  }
+
+  async status(): Promise<StatusAnswer | undefined> {
+    return this.#ask<StatusAnswer>('/api/v1/status');
+  }
+
   /** Until nothing that can be repaired is missing and the engine has read all. */
   async heal(deadlineMs: number): Promise<void> {
     const wanted = stormSymbols.map(({ symbol }) => this.harbour.truth.listing(symbol).trades.lastId!);
@@ -150,7 +164,7 @@ export class Storm {
         const at = stormSymbols.findIndex(({ symbol }) => row.instrument.endsWith(`:${symbol}`));
         return (row.lastId ?? -1) <= wanted[at]! || row.missingIds > 0;
       });
-      const rest = (await this.#ask<StatusAnswer>('/api/v1/status'))?.rest;
+      const rest = (await this.status())?.rest;
       lacking = JSON.stringify({ rest, open: open.length, behind: behind.length, gaps: open.slice(0, 3) });
       return open.length === 0 && behind.length === 0;
     };
@@ -168,7 +182,7 @@ export class Storm {
     await reader.close();
     await until(
       async () => {
-        const journals = (await this.#ask<StatusAnswer>('/api/v1/status'))?.journals ?? [];
+        const journals = (await this.status())?.journals ?? [];
         const at = journals.find(({ writer }) => writer === 'recorder');
         return (
           at !== undefined && (at.segment > end.segment || (at.segment === end.segment && at.offset >= end.offset))

@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { openFolderBlobs } from '../../src/blobs/folder.ts';
+import { layoutOf } from '../../src/cli/layout.ts';
+import type { RestoredReport } from '../../src/cli/restored-folder.ts';
+import { openStores } from '../../src/cli/wire.ts';
+import { openShippedJournal } from '../../src/journal/shipped-journal.ts';
+import { runTidemark, until } from '../support/processes.ts';
+import { compareWithTruth } from './against-truth.ts';
+import { readLake } from './lake-reader.ts';
+import { Storm, stormSymbols } from './storm.ts';
+
+/** A store in a folder that can be made to refuse, as a full or unplugged disk does. */
+function storeFolder(t: TestContext) {
+  const folder = mkdtempSync(path.join(tmpdir(), 'tidemark-shipped-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const incoming = path.join(folder, '.incoming');
+  return {
+    folder,
+    refuse() {
+      rmSync(incoming, { recursive: true, force: true });
+      writeFileSync(incoming, 'nothing can be written here');
+    },
+    accept: () => rmSync(incoming),
+  };
+}
+
+async function begin(t: TestContext, seed: number) {
+  const store = storeFolder(t);
+  const storm = await Storm.begin(seed, { shipping: { store: store.folder, maxDelaySeconds: 0.2 } });
+  t.after(() => storm.end());
+  await storm.settle();
+  return { store, storm };
+}
+
+async function restore(storm: Storm, ...args: string[]) {
+  const { code, stdout, stderr } = await runTidemark(['--config', storm.file, '--json', 'restore', ...args]);
+  const answer = JSON.parse(stdout) as { data?: RestoredReport; error?: { code: string; message: string } };
+  return { code, stderr, ...answer };
+}
+
+/** Everything that the market made is held once, or lies in a declared gap. */
+async function healAndCompare(t: TestContext, storm: Storm): Promise<void> {
+  await storm.heal(60_000);
+  await storm.stop();
+  const lake = await readLake(storm.config);
+  t.after(() => lake.close());
+  await lake.contentHashes();
+  for (const { symbol } of stormSymbols) {
+    const compared = await compareWithTruth(lake, storm.harbour.truth, symbol);
+    t.diagnostic(`${symbol}: ${JSON.stringify(compared)}`);
+    assert.ok(compared.trades > 50 && compared.repairedTrades > 0 && compared.gaps > 0, 'what was lost was repaired');
+  }
+  // What was lost is known to be lost: nothing passes for damage, no reason is unknown.
+  const journal = await lake.sql(`SELECT writer, code FROM findings WHERE code LIKE 'journal-%' ORDER BY 1`);
+  assert.deepEqual(journal, [
+    ['engine', 'journal-restored'],
+    ['recorder', 'journal-restored'],
+  ]);
+  assert.deepEqual(await lake.sql(`SELECT * FROM gaps WHERE reason NOT IN ('disconnect', 'process-stop')`), []);
+}
+
+test('a journal disk is lost while the store refuses: what was not shipped is named, nothing that REST reaches is lost', async (t) => {
+  const { store, storm } = await begin(t, 51);
+  const shipped = async () => (await storm.status())?.shipping?.journals ?? [];
+  const isShipped = async () => {
+    const journals = await shipped();
+    return journals.length === 2 && journals.every(({ shippedTo }) => (shippedTo?.sequence ?? 0) > 2);
+  };
+  await until(isShipped, 'the first objects');
+  store.refuse();
+  await until(async () => (await shipped()).every(({ state }) => state === 'retrying'), 'the store to be missed');
+  const unshipped = async () => (await shipped()).find(({ writer }) => writer === 'recorder')!.behindRecords;
+  await until(async () => (await unshipped()) > 300, 'records that are not shipped');
+  await storm.killOne(2000);
+  await until(async () => (await storm.status())?.lake.catalogVersion !== undefined, 'the engine to be back');
+  await storm.killBoth();
+  store.accept();
+
+  const layout = layoutOf(storm.config.dataDir, process.cwd());
+  const stores = await openStores(layout, { isReadOnly: true, settings: storm.config });
+  const { positions } = await stores.lake.state();
+  await stores.close();
+  const blobs = openFolderBlobs(store.folder);
+  const expected = await Promise.all(
+    ['recorder', 'engine'].map(async (writer) => {
+      const { segment, offset, sequence } = (await openShippedJournal(blobs, writer).end())!;
+      const derivedTo = positions.find((position) => position.writer === writer)!;
+      return {
+        writer,
+        shippedTo: { segment, offset, sequence },
+        lostRecords: Math.max(0, derivedTo.sequence - sequence),
+      };
+    }),
+  );
+  assert.ok(expected[0]!.lostRecords > 100, 'the lake holds rows whose bytes were not shipped');
+
+  rmSync(path.dirname(layout.recorderJournal), { recursive: true });
+  for (const command of ['up', 'record', 'serve']) {
+    const refused = await runTidemark(['--config', storm.file, '--json', command]);
+    assert.deepEqual([command, refused.code], [command, 5], refused.stderr);
+    assert.match(refused.stdout, /"code":"journal-lost".*tidemark restore/);
+  }
+  assert.ok(!existsSync(layout.recorderJournal));
+
+  const dry = await restore(storm, '--dry-run');
+  assert.equal(dry.code, 0);
+  assert.ok(!existsSync(layout.recorderJournal));
+  const restored = await restore(storm);
+  assert.equal(restored.code, 0, restored.stderr);
+  for (const { isDryRun, journals } of [dry.data!, restored.data!]) {
+    assert.deepEqual(
+      journals.map(({ writer, shippedTo, lost }) => ({ writer, shippedTo, lostRecords: lost?.records ?? 0 })),
+      expected,
+      isDryRun ? 'dry' : 'done',
+    );
+  }
+  assert.deepEqual(
+    restored.data!.journals.flatMap(({ damage }) => damage),
+    [],
+  );
+  const again = await restore(storm);
+  assert.deepEqual([again.code, again.error?.code], [5, 'data-folder-used']);
+
+  storm.startAgain();
+  await healAndCompare(t, storm);
+});
+
+test('the whole data folder is lost: every table is derived anew from what was shipped, and the rest is fetched', async (t) => {
+  const { storm } = await begin(t, 52);
+  for (let kill = 0; kill < 3; kill++) await storm.killOne(1500);
+  const isShipped = async () => {
+    const journals = (await storm.status())?.shipping?.journals ?? [];
+    return (
+      journals.length === 2 && journals.every(({ state, shippedAtUs }) => state === 'shipping' && shippedAtUs !== null)
+    );
+  };
+  await until(isShipped, 'shipping to go on');
+  await storm.killBoth();
+  const { dataDir } = storm.config;
+  renameSync(dataDir, `${dataDir}.lost`);
+  mkdirSync(dataDir);
+  const { code, data, stderr } = await restore(storm);
+  assert.equal(code, 0, stderr);
+  assert.equal(data!.catalog, null);
+  for (const { shippedTo, derivedTo, lost } of data!.journals) {
+    assert.ok(shippedTo !== null && shippedTo.sequence > 2);
+    assert.deepEqual([derivedTo, lost], [null, null]);
+  }
+  storm.startAgain();
+  await healAndCompare(t, storm);
+});
