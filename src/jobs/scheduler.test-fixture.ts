@@ -51,7 +51,7 @@ export async function simulatedJobs(
       store,
       slots: 4,
       settledDays: async () => days,
-      hasOwnSchedules: true,
+      ownSchedules: 'all',
       keep: { days: 90, runs: 20_000 },
       log: silentLog,
       ...options,

@@ -30,8 +30,10 @@ export interface SchedulerOptions {
   /** Runs that may be under way at once; jobs of upkeep run beside them. */
   readonly slots: number;
   readonly settledDays: () => Promise<SettledDays>;
-  /** False where an orchestrator asks: only upkeep runs by its own schedule. */
-  readonly hasOwnSchedules: boolean;
+  /** Which jobs run by their schedules: `upkeep` where an orchestrator asks for the others. */
+  readonly ownSchedules: 'all' | 'upkeep' | 'none';
+  /** Runs only what is asked of this very scheduler; what waits in the record is left to the engine. */
+  readonly isAlone?: boolean;
   /** History that is kept. */
   readonly keep: { readonly days: number; readonly runs: number };
   readonly log: Logger;
@@ -55,6 +57,7 @@ const mostCatchUpRuns = 20_000;
 const catchUpPriority = -10;
 const forgetAtOnce = 200;
 const nothingToDo = 'nothing to do';
+const askedFor = 'asked for';
 
 const endedStates: ReadonlySet<RunState> = new Set(['done', 'skipped', 'failed', 'cancelled']);
 const isEnded = (run: StoredRun): boolean => endedStates.has(run.state);
@@ -94,6 +97,7 @@ export class Scheduler {
   /** Given to a run; made known by the store. */
   #lastRun = 0;
   #lastApplied = 0;
+  #lastOfOthers = 0;
   #lastCatchUp = 0;
   #turns: Promise<unknown> = Promise.resolve();
   #isFillAsked = false;
@@ -173,7 +177,7 @@ export class Scheduler {
     checkArguments(job, request.arguments ?? {});
     return this.#turn(async () => {
       if (request.whenSettled === true) await this.#lookAtDays();
-      const run = this.#newRun(job, request.partition ?? null, 'asked for', {
+      const run = this.#newRun(job, request.partition ?? null, askedFor, {
         arguments: request.arguments ?? {},
         waits: request.whenSettled === true ? ['day'] : [],
       });
@@ -371,6 +375,7 @@ export class Scheduler {
     this.#fence = turn.fence;
     this.#lastRun = turn.lastRun;
     this.#lastApplied = turn.lastRun;
+    this.#lastOfOthers = turn.lastRun;
     this.#lastCatchUp = turn.lastCatchUp;
     const nowUs = world.clock.wallUs();
     for (const job of await store.jobs()) this.#memory.set(job.name, job);
@@ -399,7 +404,7 @@ export class Scheduler {
       if (job.rate !== undefined) await this.#knowStarts(job.name, job.rate.perMs);
     }
     for (const run of await store.latestRuns()) {
-      if (run.state === 'skipped' && run.effect === nothingToDo) this.#idleRun.set(run.job, run.id);
+      if (isIdle(run)) this.#idleRun.set(run.job, run.id);
     }
     await this.#change(changes);
     this.#newest.clear();
@@ -623,7 +628,8 @@ export class Scheduler {
 
   #isScheduled(job: JobDefinition): boolean {
     if (job.notAvailable !== undefined || this.isPaused(job.name)) return false;
-    return this.options.hasOwnSchedules || job.isUpkeep === true;
+    const { ownSchedules } = this.options;
+    return ownSchedules === 'all' || (ownSchedules === 'upkeep' && job.isUpkeep === true);
   }
 
   #nextCron(job: JobDefinition): number | null {
@@ -788,6 +794,7 @@ export class Scheduler {
   }
 
   #runBlock(run: StoredRun): string | undefined {
+    if (this.options.isAlone === true && run.id <= this.#lastOfOthers) return 'the engine';
     if (!run.waits.includes('before')) return undefined;
     if (run.catchUp === null && this.isPaused(run.job)) return 'its job, which is paused';
     const catchUp = run.catchUp === null ? undefined : this.#catchUps.get(run.catchUp);
@@ -880,8 +887,8 @@ export class Scheduler {
       changes.push(attemptEnded(run, nowUs, 'done', null));
       const ended = end.outcome === 'done' ? doneRun(base, end.result, end.inputs) : unchangedRun(base);
       changes.push({ kind: 'run', run: ended });
-      if (ended.effect === nothingToDo) changes.push(...this.#forgetIdle(ended));
-      else changes.push(...(await this.#followers(job, ended)));
+      if (isIdle(ended)) changes.push(...this.#forgetIdle(ended));
+      else if (ended.effect !== nothingToDo) changes.push(...(await this.#followers(job, ended)));
     } else {
       changes.push(attemptEnded(run, nowUs, end.outcome, end.error));
       changes.push({ kind: 'run', run: this.#afterFailure(job, base, end.outcome, end.error) });
@@ -895,7 +902,7 @@ export class Scheduler {
     this.#attempts.delete(id);
     if (this.#attempts.size === 0) this.#stopBeats();
     const ended = changes.findLast((change) => change.kind === 'run' && change.run.id === id);
-    if (ended?.kind === 'run' && ended.run.effect === nothingToDo) this.#idleRun.set(job.name, id);
+    if (ended?.kind === 'run' && isIdle(ended.run)) this.#idleRun.set(job.name, id);
     this.#watchStuck(attempt);
     await this.#closeCatchUps(run.catchUp);
     if (this.#retryDueUs.has(id)) this.#askLook();
@@ -934,7 +941,7 @@ export class Scheduler {
     const changes: JobChange[] = [];
     for (const next of this.graph.following(job.name)) {
       if (next.schedule.kind !== 'after' || next.notAvailable !== undefined) continue;
-      if (!this.options.hasOwnSchedules) continue;
+      if (this.options.ownSchedules !== 'all') continue;
       if (this.#isUnderWay(next, run.partition)) continue;
       let isDue = true;
       for (const before of this.graph.before(next)) {
@@ -1073,6 +1080,11 @@ function doneRun(
 
 function unchangedRun(run: StoredRun): StoredRun {
   return { ...run, state: 'skipped', progress: null, effect: 'inputs unchanged' };
+}
+
+/** What its schedule brought and found nothing to do; what somebody asked for is kept, since they look for it. */
+function isIdle({ state, effect, cause }: StoredRun): boolean {
+  return state === 'skipped' && effect === nothingToDo && cause !== askedFor;
 }
 
 function causeOf({ schedule }: JobDefinition): string {
