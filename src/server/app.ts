@@ -16,6 +16,7 @@ import type { ServerLimits } from './limits.ts';
 import type { Metrics } from './metrics.ts';
 import { makeProblem, problemOf } from './problem.ts';
 import { explainIssue } from './query.ts';
+import { addReportRoutes, type ReportLibrary } from './report-routes.ts';
 import { RequestBudget } from './request-budget.ts';
 import { addRoutes, apiPrefix } from './routes.ts';
 
@@ -31,6 +32,8 @@ export interface AppOptions {
   readonly dataKind: DataKind;
   /** Without them the server knows nothing of jobs. */
   readonly jobs: Jobs | undefined;
+  /** Without it the server knows nothing of reports. */
+  readonly reports: ReportLibrary | undefined;
   /** Without it no Iceberg catalog is served. */
   readonly iceberg: IcebergCatalogOptions | undefined;
   readonly webFolder: string | undefined;
@@ -168,6 +171,8 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   addRoutes(app, options);
   if (options.iceberg !== undefined) await addIcebergCatalog(app, options.iceberg, log);
   if (options.jobs !== undefined) addJobRoutes(app, options.jobs, options.view, options.nowUs);
+  if (options.reports !== undefined)
+    addReportRoutes(app, { library: options.reports, jobs: options.jobs, nowUs: options.nowUs });
 
   if (webFolder !== undefined) {
     await app.register(fastifyStatic, {
@@ -183,7 +188,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     });
   }
 
-  const apiPaths = ['instruments', 'candles', 'trades', 'book', 'ledger', 'gaps', 'status', 'health', 'metrics', 'sql', 'tables', 'jobs', 'runs', 'openapi.json', 'live']; // biome-ignore format: one row
+  const apiPaths = ['instruments', 'candles', 'trades', 'book', 'ledger', 'gaps', 'status', 'health', 'metrics', 'sql', 'tables', 'jobs', 'runs', 'reports', 'openapi.json', 'live']; // biome-ignore format: one row
   app.setNotFoundHandler((request, reply) => {
     const path = pathOf(request.originalUrl);
     if (isCatalog(path)) {

@@ -13,6 +13,7 @@ import { LiveClient } from './live-client.ts';
 import { LiveHub } from './live-hub.ts';
 import { createMetrics } from './metrics.ts';
 import { parseInstrument } from './query.ts';
+import type { ReportLibrary } from './report-routes.ts';
 
 export type { ServerLog } from './app.ts';
 export { defaultLimits, type ServerLimits } from './limits.ts';
@@ -22,6 +23,8 @@ export interface ServerOptions {
   /** 0: any free one. */
   readonly port: number;
   readonly jobs?: Jobs;
+  /** Stored reports. */
+  readonly reports?: ReportLibrary;
   /** The built dashboard; without it the server says how to build it. */
   readonly webFolder?: string;
   /** Published tables, for the Iceberg REST catalog at /iceberg. */
@@ -77,6 +80,7 @@ export async function startServer(view: MarketView, options: ServerOptions): Pro
     access,
     dataKind,
     jobs: options.jobs,
+    reports: options.reports,
     iceberg: options.iceberg,
     webFolder: options.webFolder,
     log,
