@@ -104,8 +104,6 @@ function encodeSeekTable(entries: readonly { compressed: number; plain: number }
 
 export function openCompressed(files: Files, path: string): SegmentBytes {
   const file = files.open(path, 'read');
-  const damaged = (why: string, cause?: unknown): TidemarkError =>
-    new TidemarkError('journal-damaged', { doing: 'read compressed segment', what: path, why, cause });
   const fileBytes = file.size();
   const footer = Buffer.alloc(footerBytes);
   const hasFooter = fileBytes >= footerBytes && readFully(file, footer, fileBytes - footerBytes);
@@ -113,7 +111,11 @@ export function openCompressed(files: Files, path: string): SegmentBytes {
   const tableAt = fileBytes - footerBytes - count * 8 - 8;
   if (!hasFooter || footer.readUInt32LE(5) !== seekableMagic || tableAt < 0) {
     file.close();
-    throw damaged('it has no seek table');
+    throw new TidemarkError('journal-damaged', {
+      doing: 'read compressed segment',
+      what: path,
+      why: 'it has no seek table',
+    });
   }
   const table = Buffer.alloc(count * 8);
   readFully(file, table, tableAt + 8);
@@ -128,19 +130,14 @@ export function openCompressed(files: Files, path: string): SegmentBytes {
     plainAt += plainBytes;
   }
   let cached = -1;
-  let cachedBytes = Buffer.alloc(0);
+  let cachedBytes: Buffer = Buffer.alloc(0);
 
   const frame = (index: number): Buffer => {
     if (cached === index) return cachedBytes;
-    const { at, bytes, plainAt, plainBytes } = frames[index]!;
+    const { at, bytes, plainBytes } = frames[index]!;
     const packed = Buffer.allocUnsafe(bytes);
-    try {
-      if (!readFully(file, packed, at)) throw new Error('the file is too short');
-      cachedBytes = zstdDecompressSync(packed);
-      if (cachedBytes.length !== plainBytes) throw new Error('a frame has another length than the seek table says');
-    } catch (cause) {
-      throw damaged(`the frame of offset ${plainAt} is damaged`, cause);
-    }
+    readFully(file, packed, at);
+    cachedBytes = decompressed(packed, plainBytes) ?? Buffer.alloc(plainBytes);
     cached = index;
     return cachedBytes;
   };
@@ -162,6 +159,16 @@ export function openCompressed(files: Files, path: string): SegmentBytes {
     sync: async () => {},
     close: () => file.close(),
   };
+}
+
+/** Undefined when it is damaged: then no block in it has its checksum, and those around it can be read. */
+function decompressed(packed: Buffer, plainBytes: number): Buffer | undefined {
+  try {
+    const plain = zstdDecompressSync(packed, { maxOutputLength: plainBytes });
+    return plain.length === plainBytes ? plain : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function readFully(file: OpenFile, into: Buffer, offset: number): boolean {

@@ -14,7 +14,7 @@ import { compressSegment } from './compressed-segment.ts';
 import type { JournalHost } from './host.ts';
 import { nodeJournalHost } from './node-host.ts';
 import { openJournalReader } from './reader.ts';
-import { listSegments, segmentPath } from './segment-name.ts';
+import { compressedSegmentPath, listSegments, segmentPath } from './segment-name.ts';
 import { openJournalWriter } from './writer.ts';
 
 const world = createNodeWorld();
@@ -222,4 +222,45 @@ test('a compressed segment reads the same, at the same offsets, and the newest i
   assert.deepEqual(await readAll(folder), before);
   assert.deepEqual(await readAll(folder, 100), before);
   await assert.rejects(compressSegment(world, folder, segments.at(-1)!), { code: 'segment-open' });
+});
+
+test('a compressed segment with a flipped bit is damaged there alone, and reading can go on after it', async (context) => {
+  const folder = newFolder(context);
+  const writer = await open(folder, 5_000_000);
+  for (let index = 0; index < 40; index += 1) {
+    writer.append(frame(`${index} `.repeat(60_000)));
+    await writer.sync();
+  }
+  await writer.close();
+  const before = await readAll(folder);
+  await compressSegment(world, folder, 1);
+  const path = compressedSegmentPath(folder, 1);
+  const whole = readFileSync(path);
+  const broken = Buffer.from(whole);
+  broken[Math.floor(whole.length / 2)]! ^= 0x20;
+  writeFileSync(path, broken);
+
+  const reader = await openJournalReader(world, { folder, host: alone });
+  const seen: number[] = [];
+  let lost = 0;
+  let damages = 0;
+  for (let from = await reader.start(); ; ) {
+    const at = from;
+    const block = await reader.read(at, 100_000).catch((error: TidemarkError) => error);
+    if (block === undefined) break;
+    if (block instanceof Error) {
+      assert.equal((block as TidemarkError).code, 'journal-damaged');
+      const after = await reader.afterDamage(at);
+      lost += after!.lostRecords;
+      damages += 1;
+      from = after!.position;
+      continue;
+    }
+    block.forEach(({ sequence }) => void seen.push(sequence));
+    from = block.to;
+  }
+  await reader.close();
+  assert.equal(damages, 1);
+  assert.ok(lost > 0 && lost < 20);
+  assert.equal(seen.length, before.length - lost);
 });
