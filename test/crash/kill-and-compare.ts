@@ -7,15 +7,21 @@ import { type Storm, stormSymbols } from './storm.ts';
 export interface KillOptions {
   readonly kills: number;
   readonly healMs: number;
+  /** Longest life before a kill. */
+  readonly lifeMs?: number;
 }
 
 /**
  * Kills recorder and engine again and again, lets them heal and compares what is committed with what the venue made:
  * wherever the lake is kept, each row is held once or lies in a declared gap.
  */
-export async function killAndCompare(t: TestContext, storm: Storm, { kills, healMs }: KillOptions): Promise<void> {
+export async function killAndCompare(
+  t: TestContext,
+  storm: Storm,
+  { kills, healMs, lifeMs = 2200 }: KillOptions,
+): Promise<void> {
   await storm.settle();
-  for (let kill = 0; kill < kills; kill++) await storm.killOne(2200);
+  for (let kill = 0; kill < kills; kill++) await storm.killOne(lifeMs);
   await storm.heal(healMs);
   await storm.stop();
 
