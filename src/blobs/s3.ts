@@ -267,6 +267,7 @@ class S3Store implements S3Blobs {
         const held = await this.#describe(name);
         if (held !== undefined) return this.#expectSame(name, held, given);
         if (restarts === restartsMax || !(await retry.pause(error))) {
+          if (error.kind === 'exists') throw refusesAbsent(name);
           throw storeError('write the blob', name, new S3Failure('conflict', error.message), true);
         }
       }
@@ -409,6 +410,16 @@ class S3Store implements S3Blobs {
     checkBlobName(name);
     return this.#prefix + name;
   }
+}
+
+/** Some stores take the mark that a removed object leaves in a bucket with versions for an object. */
+function refusesAbsent(name: string): TidemarkError {
+  return new TidemarkError('store-unable', {
+    doing: 'write the blob',
+    what: name,
+    why: 'the store says that the name is taken, and has nothing under it',
+    now: 'this store can not be used with versions of objects: use a bucket without',
+  });
 }
 
 /** Keys of others may hold anything; ours need no escaping and are the same either way. */

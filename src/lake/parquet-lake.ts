@@ -455,9 +455,11 @@ class ParquetLake implements Lake {
     const unchanged = new Set(files.filter((file) => removed.includes(file.name)).map((file) => file.name));
     const added = files.filter((file) => !unchanged.has(file.name));
     const gone = removed.filter((name) => !unchanged.has(name));
-    for (const { file, localPath } of written) {
-      if (!unchanged.has(file.name)) await this.#blobs.putFile(file.name, localPath);
-    }
+    const puts = written
+      .filter(({ file }) => !unchanged.has(file.name))
+      .map(({ file, localPath }) => this.#blobs.putFile(file.name, localPath));
+    // Each is over before scratch is emptied, also when another one failed.
+    for (const put of await Promise.allSettled(puts)) if (put.status === 'rejected') throw put.reason;
     const version = await this.#catalog.commit(fence, { addFiles: added, removeFiles: gone, ...rest });
     this.#iceberg?.changed({ version, added, removed: gone, isMerge });
     return version;

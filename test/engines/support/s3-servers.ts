@@ -13,6 +13,8 @@ export interface S3Server extends RunningEngine {
   readonly region: string;
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
+  /** Keys that may read and list, where the server has such. */
+  readonly reader?: { readonly accessKeyId: string; readonly secretAccessKey: string };
   /** The plain client, as an oracle and for what a test damages. */
   readonly client: S3Client;
   newBucket(): Promise<string>;
@@ -25,7 +27,12 @@ const region = 'us-east-1';
 const accessKeyId = 'testak';
 const secretAccessKey = 'testsk12345';
 
-async function s3Server(port: number, folder: string, launch: () => Promise<RunningServer>): Promise<S3Server> {
+async function s3Server(
+  port: number,
+  folder: string,
+  launch: () => Promise<RunningServer>,
+  reader?: S3Server['reader'],
+): Promise<S3Server> {
   const endpoint = `http://127.0.0.1:${port}`;
   let server = await launch();
   const client = new S3Client({
@@ -40,6 +47,7 @@ async function s3Server(port: number, folder: string, launch: () => Promise<Runn
     region,
     accessKeyId,
     secretAccessKey,
+    ...(reader === undefined ? {} : { reader }),
     client,
     newBucket: async () => {
       const Bucket = `tidemark-${buckets++}`;
@@ -73,7 +81,11 @@ export const seaweedfs: Engine<S3Server> = {
     const identities = join(folder, 's3.json');
     const credentials = [{ accessKey: accessKeyId, secretKey: secretAccessKey }];
     const actions = ['Admin', 'Read', 'Write', 'List', 'Tagging'];
-    writeFileSync(identities, JSON.stringify({ identities: [{ name: 'tidemark', credentials, actions }] }));
+    const reader = { accessKeyId: 'readerak', secretAccessKey: 'readersk12345' };
+    const readerKeys = [{ accessKey: reader.accessKeyId, secretKey: reader.secretAccessKey }];
+    const writer = { name: 'tidemark', credentials, actions };
+    const readOnly = { name: 'reader', credentials: readerKeys, actions: ['Read', 'List'] };
+    writeFileSync(identities, JSON.stringify({ identities: [writer, readOnly] }));
     const ports = await freePorts(10);
     const [s3, master, volume, filer, admin, ...grpc] = ports;
     const launch = () =>
@@ -92,7 +104,7 @@ export const seaweedfs: Engine<S3Server> = {
         logFile: join(folder, 'log'),
         isReady: () => answersHttp(`http://127.0.0.1:${s3}/`),
       });
-    return s3Server(s3!, folder, launch);
+    return s3Server(s3!, folder, launch, reader);
   },
 };
 
@@ -109,13 +121,14 @@ export const versitygw: Engine<S3Server> = {
     const installed = await cached('versitygw', [versitygwPin], (into) => goInstall(into, versitygwPin));
     const folder = mkdtempSync(join(tmpdir(), 'tidemark-versitygw-'));
     const data = join(folder, 'data');
-    mkdirSync(data);
+    const versions = join(folder, 'versions');
+    for (const made of [data, versions]) mkdirSync(made);
     const [port] = await freePorts(1);
     const launch = () =>
       startServer({
         name: 'versitygw',
         command: join(installed, 'versitygw'),
-        args: ['--port', `127.0.0.1:${port}`, 'posix', data],
+        args: ['--port', `127.0.0.1:${port}`, 'posix', '--versioning-dir', versions, data],
         env: { ROOT_ACCESS_KEY: accessKeyId, ROOT_SECRET_KEY: secretAccessKey },
         cwd: folder,
         logFile: join(folder, 'log'),
