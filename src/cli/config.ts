@@ -121,6 +121,15 @@ export const configSchema = z.strictObject({
       schedules: z.record(z.string(), z.string()).default({}),
       keepDays: z.int().min(1).default(90),
       keepRuns: z.int().min(100).default(20_000),
+      /** Tables whose rows of each settled day become files. */
+      export: z
+        .strictObject({
+          tables: z.array(z.string().regex(/^[a-z][a-z0-9_]*$/)).default([]),
+          format: z.enum(['parquet', 'csv']).default('parquet'),
+          /** Default: exports in the data folder. */
+          folder: z.string().min(1).optional(),
+        })
+        .prefault({}),
     })
     .prefault({}),
   /** Where the venue is reached; the default is the venue itself. */
@@ -142,6 +151,33 @@ export const configSchema = z.strictObject({
       memoryMb: z.int().min(128).default(2048),
     })
     .prefault({}),
+  reports: z
+    .strictObject({
+      /** Of the reports made by themselves: market, or instruments. Default: both, of instruments where they are at most 20. */
+      subjects: z.array(z.string().min(1)).max(1000).optional(),
+      /** The browser that prints; default: one that is found. */
+      browser: z.string().min(1).optional(),
+      printSeconds: z.number().min(1).max(600).default(60),
+    })
+    .prefault({}),
+  /** Reports by e-mail; off without a host. The password comes from TIDEMARK_MAIL_PASSWORD or a file. */
+  mail: z
+    .strictObject({
+      host: z.string().min(1).optional(),
+      port: z.int().min(1).max(65_535).default(587),
+      from: z.string().min(3).optional(),
+      to: z.array(z.string().min(3)).max(100).default([]),
+      /** TLS from the first byte, as on port 465; otherwise the connection is raised to TLS. */
+      secure: z.boolean().default(false),
+      /** Without TLS. */
+      plain: z.boolean().default(false),
+      user: z.string().min(1).optional(),
+      passwordFile: z.string().min(1).optional(),
+      certificateAuthority: z.string().min(1).optional(),
+      /** Which of the reports made by themselves are sent. */
+      subjects: z.array(z.string().min(1)).max(1000).default(['market']),
+    })
+    .prefault({}),
   log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') }).prefault({}),
 });
 
@@ -154,6 +190,9 @@ export interface LoadedConfig {
   readonly origin: Readonly<Record<string, string>>;
   readonly file: string | undefined;
 }
+
+/** Secrets are no settings: nothing prints them. */
+const secretVariables = new Set(['TIDEMARK_MAIL_PASSWORD']);
 
 /** Read by tests only; everything else that begins with TIDEMARK_ must be a setting. */
 const testVariables = new Set(['TIDEMARK_RECORDINGS', 'TIDEMARK_SCREENSHOTS', 'TIDEMARK_CHILD', 'TIDEMARK_CONFIG']);
@@ -189,7 +228,13 @@ export function loadConfig(options: {
     ]),
   );
   for (const [variable, text] of Object.entries(options.env)) {
-    if (!variable.startsWith('TIDEMARK_') || testVariables.has(variable) || text === undefined) continue;
+    if (
+      !variable.startsWith('TIDEMARK_') ||
+      testVariables.has(variable) ||
+      secretVariables.has(variable) ||
+      text === undefined
+    )
+      continue;
     const key = byVariable.get(variable);
     if (key === undefined) throw unknownKey(`environment variable ${variable}`, variable, [...byVariable.keys()]);
     setKey(settings, key, text);
@@ -248,6 +293,13 @@ const unrepeatedKeys: readonly string[] = ['catalog.url', 'lake.s3.endpoint'];
 
 const optionalKeys = [
   'models.folder',
+  'reports.subjects',
+  'reports.browser',
+  'mail.host',
+  'mail.from',
+  'mail.user',
+  'mail.passwordFile',
+  'mail.certificateAuthority',
   'lake.s3.bucket',
   'lake.s3.endpoint',
   'lake.s3.region',
@@ -261,6 +313,7 @@ const optionalKeys = [
   'venue.rest.usdm',
   'venue.certificateAuthority',
   'venue.resolve',
+  'jobs.export.folder',
 ];
 
 /** Maps whose keys are the user's. */

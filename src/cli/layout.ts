@@ -17,6 +17,8 @@ export interface Layout {
   readonly jobs: string;
   readonly planFile: string;
   readonly scratch: string;
+  /** What the job export writes, where no other folder is set. */
+  readonly exports: string;
   /** Written by a running engine: its address. */
   readonly engineFile: string;
 }
@@ -34,6 +36,7 @@ export function layoutOf(dataDir: string, cwd: string): Layout {
     jobs: path.join(root, 'jobs.sqlite'),
     planFile: path.join(root, 'plan.json'),
     scratch: path.join(root, 'scratch'),
+    exports: path.join(root, 'exports'),
     engineFile: path.join(root, 'engine.json'),
   };
 }

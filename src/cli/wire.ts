@@ -306,7 +306,16 @@ export async function runEngine(
     log,
   });
   const { startEngineJobs } = await import('./engine-jobs.ts');
-  const jobs = await startEngineJobs({ config, layout, world, upkeep: engine.upkeep, log }, engine.view);
+  const jobs = await startEngineJobs({
+    config,
+    cwd,
+    layout,
+    world,
+    stores,
+    upkeep: engine.upkeep,
+    view: engine.view,
+    log,
+  });
   const webFolder = settings.webFolder ?? path.resolve(import.meta.dirname, '../../dist/web');
   const server = await startServer(engine.view, {
     host: config.server.host,

@@ -10,8 +10,14 @@ export type { JobDefinition, RunContext, RunResult } from './definition.ts';
 export type { SettledDays } from './scheduler.ts';
 export { compactJob } from './work/compact.ts';
 export { compressJob } from './work/compress.ts';
+export { exportJob } from './work/export.ts';
+export type { ExportParts } from './work/export-table.ts';
+export { lakeVerifyJob } from './work/lake-verify.ts';
+export { modelJobs } from './work/models.ts';
+export { repairJob } from './work/repair.ts';
+export { type ReportParts, reportJobs } from './work/reports.ts';
 export { sweepJob } from './work/sweep.ts';
-export { unavailableJobs } from './work/unavailable.ts';
+export { unavailableJob, unavailableJobs } from './work/unavailable.ts';
 
 export interface RunningJobs {
   readonly jobs: Jobs;

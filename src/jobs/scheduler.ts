@@ -1083,8 +1083,8 @@ function unchangedRun(run: StoredRun): StoredRun {
 }
 
 /** What its schedule brought and found nothing to do; what somebody asked for is kept, since they look for it. */
-function isIdle({ state, effect, cause }: StoredRun): boolean {
-  return state === 'skipped' && effect === nothingToDo && cause !== askedFor;
+function isIdle({ state, effect, cause, catchUp }: StoredRun): boolean {
+  return state === 'skipped' && effect === nothingToDo && cause !== askedFor && catchUp === null;
 }
 
 function causeOf({ schedule }: JobDefinition): string {

@@ -1,7 +1,8 @@
 import type { JobDefinition } from '../definition.ts';
 import { usualDefaults } from './defaults.ts';
 
-function unavailable(name: string, description: string, why: string): JobDefinition {
+/** Known by name, so that whoever looks for it learns why it does not run. */
+export function unavailableJob(name: string, description: string, why: string): JobDefinition {
   return {
     ...usualDefaults,
     name,
@@ -14,8 +15,7 @@ function unavailable(name: string, description: string, why: string): JobDefinit
   };
 }
 
-/** Known by name so that whoever looks for them learns why they do not run. */
 export const unavailableJobs: readonly JobDefinition[] = [
-  unavailable('backfill', 'past days from the venue’s archive', 'the venue’s archive is not read yet'),
-  unavailable('reconcile', 'rows here against the venue’s archive', 'the venue’s archive is not read yet'),
+  unavailableJob('backfill', 'past days from the venue’s archive', 'the venue’s archive is not read yet'),
+  unavailableJob('reconcile', 'rows here against the venue’s archive', 'the venue’s archive is not read yet'),
 ];

@@ -1,0 +1,75 @@
+import path from 'node:path';
+import {
+  compactJob,
+  compressJob,
+  type ExportParts,
+  exportJob,
+  type JobDefinition,
+  lakeVerifyJob,
+  modelJobs,
+  type ReportParts,
+  repairJob,
+  reportJobs,
+  sweepJob,
+  unavailableJob,
+  unavailableJobs,
+} from '../jobs/index.ts';
+import type { MarketView } from '../pipeline/market-view.ts';
+import type { Upkeep } from '../pipeline/upkeep.ts';
+import type { World } from '../ports/world.ts';
+import { openDuckdbExporter } from '../warehouse/table-exporter.ts';
+import type { Config } from './config.ts';
+import type { Layout } from './layout.ts';
+import { version } from './version.ts';
+import { modelParts, type Stores } from './wire.ts';
+
+/** What the work of jobs is done with. */
+export interface JobParts {
+  readonly config: Config;
+  readonly cwd: string;
+  readonly layout: Layout;
+  readonly world: World;
+  readonly stores: Stores;
+  readonly upkeep: Upkeep;
+  /** Of a running engine. */
+  readonly view?: MarketView;
+  readonly reports?: ReportParts;
+}
+
+/** Every job of this program. */
+export async function jobDefinitions(parts: JobParts): Promise<readonly JobDefinition[]> {
+  const { config, cwd, layout, world, stores, upkeep, view, reports } = parts;
+  const everyMs = config.lake.maintenanceSeconds * 1000;
+  const { tables, format, folder } = config.jobs.export;
+  return [
+    compactJob(upkeep, everyMs),
+    sweepJob(upkeep, everyMs),
+    compressJob(upkeep, everyMs),
+    view === undefined
+      ? unavailableJob('repair', 'follows the repair of open gaps', 'only a running engine repairs')
+      : repairJob(view, world.timers),
+    lakeVerifyJob(stores.upkeep),
+    ...modelJobs(await modelParts(config, cwd, layout, stores, world), modelsEveryMs),
+    ...(reports === undefined ? [] : reportJobs(reports)),
+    exportJob(await exportParts(config, layout, stores, world), {
+      tables,
+      format,
+      folder: folder === undefined ? layout.exports : path.resolve(cwd, folder),
+    }),
+    ...unavailableJobs,
+  ];
+}
+
+const modelsEveryMs = 5 * 60_000;
+
+/** What committed rows are exported with. */
+export async function exportParts(
+  config: Config,
+  layout: Layout,
+  stores: Pick<Stores, 'lake' | 'blobs' | 'warehouse'>,
+  world: World,
+): Promise<ExportParts> {
+  const { lake, blobs, warehouse } = stores;
+  const exporter = openDuckdbExporter({ scratchFolder: path.join(layout.scratch, 'exports') });
+  return { lake, blobs, warehouse, exporter, world, dataKind: config.dataKind, version };
+}
