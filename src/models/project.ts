@@ -53,6 +53,10 @@ export function readProject(files: Files, folder: string): ModelProject {
         throw invalid(file.path, `${beside}, which may describe it, cannot be read`, 'mend that file');
       }
       const rendered = render(file, found, `in_${name}`);
+      if (rendered.refs.length + rendered.sources.length === 0) {
+        const now = "write ref('a_model') or source('tidemark', 'a_table')";
+        throw invalid(file.path, 'it refers to nothing, so nothing says when it is due', now);
+      }
       drafts.set(name, { ...rendered, name, file, properties: properties.get(name) });
     });
   }

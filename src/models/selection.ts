@@ -1,4 +1,5 @@
 import { TidemarkError } from '../domain/error.ts';
+import { dateOf } from '../domain/interval.ts';
 import { nearestWord } from '../domain/nearest-word.ts';
 import { startOf } from './due.ts';
 import { withFollowers } from './graph.ts';
@@ -29,7 +30,8 @@ export function selected(project: ModelProject, select: readonly string[] | unde
 }
 
 export function refuseNoDay(day: string): void {
-  if (/^\d{4}-\d{2}-\d{2}$/.test(day) && !Number.isNaN(startOf(day))) return;
+  // The 30th of February would read as the 2nd of March.
+  if (/^\d{4}-\d{2}-\d{2}$/.test(day) && !Number.isNaN(startOf(day)) && dateOf(startOf(day)) === day) return;
   throw new TidemarkError('bad-time', {
     doing: 'use the day',
     what: day,
