@@ -306,6 +306,8 @@ export async function runEngine(
     log,
   });
   const { startEngineJobs } = await import('./engine-jobs.ts');
+  const { openReportWorkshop, reportParts } = await import('./report-workshop.ts');
+  const workshop = await openReportWorkshop(config, cwd, layout, stores, world, log);
   const jobs = await startEngineJobs({
     config,
     cwd,
@@ -314,6 +316,7 @@ export async function runEngine(
     stores,
     upkeep: engine.upkeep,
     view: engine.view,
+    reports: await reportParts(workshop, config, stores, world),
     log,
   });
   const webFolder = settings.webFolder ?? path.resolve(import.meta.dirname, '../../dist/web');
@@ -327,6 +330,7 @@ export async function runEngine(
       ? {}
       : { iceberg: { tables: stores.iceberg, clientSettings: icebergClientSettings(config.lake) } }),
     jobs: jobs.jobs,
+    reports: workshop.shelf,
     log,
     dataKind: config.dataKind,
     clock: world.clock,

@@ -28,8 +28,11 @@ export function weeklyWish(subject: string, date: string): ReportWish {
   return checkedWish({ kind: 'weekly', subject, fromUs, toUs: fromUs + 7 * dayUs });
 }
 
-export function rangeWish(subject: string, fromUs: number, toUs: number): ReportWish {
-  return checkedWish({ kind: 'range', subject, fromUs, toUs });
+/** The report of any range: that of a day or a week where it is one. */
+export function askedWish(subject: string, fromUs: number, toUs: number): ReportWish {
+  const isDay = fromUs % dayUs === 0 && toUs - fromUs === dayUs;
+  const isWeek = toUs - fromUs === 7 * dayUs && Number.isSafeInteger(fromUs) && openTimeUs('1w', fromUs) === fromUs;
+  return checkedWish({ kind: isDay ? 'daily' : isWeek ? 'weekly' : 'range', subject, fromUs, toUs });
 }
 
 /** Refuses with `bad-report` what no report can be made of. */

@@ -6,7 +6,7 @@ import { runRowSchema } from '../protocol/job-schemas.ts';
 import * as schemas from '../protocol/report-schemas.ts';
 import { type ReportFile, type ReportRow, reportKinds } from '../protocol/reports.ts';
 import { problemSchema } from '../protocol/schemas.ts';
-import { rangeWish } from '../reports/index.ts';
+import { askedWish } from '../reports/index.ts';
 import { badQuery, parseTime, parseWord } from './query.ts';
 import { apiPrefix, sendJson } from './routes.ts';
 
@@ -116,7 +116,7 @@ export function addReportRoutes(server: FastifyInstance, { library, jobs, nowUs 
       const fromUs = parseTime('from', body.from, nowUs);
       const toUs = parseTime('to', body.to, nowUs);
       // Refused here, before there is a run that could only fail.
-      rangeWish(subject, fromUs, toUs);
+      askedWish(subject, fromUs, toUs);
       const run = await jobs.start(reportJob, { arguments: { subject, from: String(fromUs), to: String(toUs) } });
       return sendJson(reply.code(202), run);
     },

@@ -10,6 +10,7 @@ import { registerModels } from './models.ts';
 import { registerRebuild } from './rebuild.ts';
 import { registerRecord } from './record.ts';
 import { registerReplay } from './replay.ts';
+import { registerReport } from './report.ts';
 import { registerRestore } from './restore.ts';
 import { registerServe } from './serve.ts';
 import { registerSql } from './sql.ts';
@@ -42,6 +43,7 @@ export function createProgram(): Command {
     registerLake,
     registerReplay,
     registerModels,
+    registerReport,
     registerRebuild,
     registerRestore,
     registerDoctor,

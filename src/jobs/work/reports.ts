@@ -2,7 +2,7 @@ import { TidemarkError } from '../../domain/error.ts';
 import { dayUs } from '../../domain/interval.ts';
 import type { ReportRow } from '../../protocol/reports.ts';
 import type { MadeReport, MakeOptions, ReportWish, SentReport } from '../../reports/index.ts';
-import { dailyWish, marketSubject, rangeWish, weeklyWish } from '../../reports/index.ts';
+import { askedWish, dailyWish, marketSubject, weeklyWish } from '../../reports/index.ts';
 import type { JobDefinition, RunContext, RunResult } from '../definition.ts';
 import { usualDefaults } from './defaults.ts';
 
@@ -41,7 +41,7 @@ export function reportJobs(parts: ReportParts): readonly JobDefinition[] {
       arguments: { subject: /^[^\s]{1,64}$/, from: /^\d{1,16}$/, to: /^\d{1,16}$/ },
       work: async (context) => {
         const { subject = marketSubject, from = '', to = '' } = context.arguments;
-        const made = await parts.make(rangeWish(subject, Number(from), Number(to)), optionsOf(context, 0, 1));
+        const made = await parts.make(askedWish(subject, Number(from), Number(to)), optionsOf(context, 0, 1));
         return resultOf([made]);
       },
     },
