@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import {
   DeleteObjectCommand,
+  GetBucketVersioningCommand,
   GetObjectCommand,
   HeadObjectCommand,
   ListObjectsV2Command,
@@ -37,6 +38,10 @@ export interface S3Blobs extends RemoteBlobs {
    * are none (`store-unable`). Ends uploads that were left unfinished long ago.
    */
   claim(claim: Claim): Promise<string>;
+  /** Whose the place is; undefined when nobody claimed it. */
+  owner(): Promise<string | undefined>;
+  /** Whether the bucket keeps what was removed as old versions; undefined when it does not say. */
+  keepsOldVersions(): Promise<boolean | undefined>;
 }
 
 /** Blobs as objects `prefix/name` of an S3 bucket. Each is written at most once, whoever else writes; with its SHA-256 beside it. */
@@ -171,11 +176,7 @@ class S3Store implements S3Blobs {
 
   async claim({ storeId, known }: Claim): Promise<string> {
     const what = `s3://${this.#bucket}/${this.#prefix}`;
-    const held = await this.get(markerName).catch((error: unknown) => {
-      if (error instanceof TidemarkError && error.code === 'blob-missing') return undefined;
-      throw error;
-    });
-    let owner = held === undefined ? undefined : ownerIn(held);
+    let owner = await this.owner();
     if (owner !== storeId && !(await this.#holdsAll(await known(), what, owner))) {
       throw new TidemarkError('store-taken', {
         doing: 'keep the lake in',
@@ -192,6 +193,25 @@ class S3Store implements S3Blobs {
     await this.#checkConditions(what, markerOf(owner));
     await abortAbandoned(this.#requests, this.#bucket, this.#prefix);
     return owner;
+  }
+
+  async owner(): Promise<string | undefined> {
+    try {
+      return ownerIn(await this.get(markerName));
+    } catch (error) {
+      if (error instanceof TidemarkError && error.code === 'blob-missing') return undefined;
+      throw error;
+    }
+  }
+
+  async keepsOldVersions(): Promise<boolean | undefined> {
+    const asked = { doing: 'look at the bucket', what: this.#bucket };
+    return this.#requests
+      .ask(asked, (client) => client.send(new GetBucketVersioningCommand({ Bucket: this.#bucket })))
+      .then(
+        ({ Status }) => Status === 'Enabled',
+        () => undefined,
+      );
   }
 
   /** Whether the place is that of a catalog that knows these blobs; a place without an owner may be empty for a new one. */

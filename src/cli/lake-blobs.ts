@@ -66,6 +66,44 @@ export async function openLakeBlobs(
   return openCachedBlobs(remote, { folder: layout.cache, maxBytes: lake.cacheMaxBytes });
 }
 
+/**
+ * Puts an object there, reads it back and removes it: two writers at once, of whom one must be told that the name is taken.
+ * Fails with what is wrong.
+ */
+export async function tryBucket(layout: Layout, lake: Config['lake']) {
+  const { openS3Blobs } = await import('../blobs/s3.ts');
+  const store = openS3Blobs(s3OptionsOf(lake));
+  const name = `doctor-${randomUUID()}`;
+  const texts = ['one', 'two'];
+  try {
+    const puts = await Promise.allSettled(texts.map((text) => store.put(name, new TextEncoder().encode(text))));
+    const refusals = puts.flatMap((put) => (put.status === 'rejected' ? [put.reason as unknown] : []));
+    const failure = refusals.find((reason) => !(reason instanceof TidemarkError && reason.code === 'blob-conflict'));
+    if (failure !== undefined) {
+      await store.remove(name).catch(() => undefined);
+      throw failure;
+    }
+    const held = new TextDecoder().decode(await store.get(name));
+    await store.remove(name);
+    if (refusals.length !== 1 || held !== texts[puts.findIndex(({ status }) => status === 'fulfilled')]) {
+      throw new TidemarkError('store-unable', {
+        doing: 'keep the lake in',
+        what: store.location(name),
+        why: 'of two writers of one name both were told that they were first',
+        now: 'use a store with conditional writes; docs/object-store.md names some',
+      });
+    }
+    const owner = await store.owner();
+    return {
+      location: `s3://${lake.s3.bucket}/${lake.s3.prefix}`,
+      isForeign: owner !== undefined && owner !== readStoreId(layout),
+      keepsOldVersions: await store.keepsOldVersions(),
+    };
+  } finally {
+    await store.close();
+  }
+}
+
 function readStoreId({ storeFile }: Layout): string | undefined {
   if (!existsSync(storeFile)) return undefined;
   try {

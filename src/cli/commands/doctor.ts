@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { TidemarkError } from '../../domain/error.ts';
 import type { Config } from '../config.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { tryBucket } from '../lake-blobs.ts';
 import { layoutOf } from '../layout.ts';
 import { print, textTable } from '../output.ts';
 import { configOf, globalOptions } from '../program.ts';
@@ -19,7 +20,7 @@ interface Check {
 const lowDiskBytes = 2 * 1024 ** 3;
 const clockToleranceMs = 1000;
 
-/** Read-only: nothing is repaired, started or sent but one question for the venue's time. */
+/** Nothing is repaired or started. It asks for the venue's time, and puts an object in the lake's bucket that it removes again. */
 export function registerDoctor(program: Command): void {
   program
     .command('doctor')
@@ -32,6 +33,7 @@ export function registerDoctor(program: Command): void {
       const checks = [
         checkRuntime(),
         ...checkDisk(config),
+        ...(await checkBucket(config)),
         await checkLake(config),
         await checkPort(config),
         checkDashboard(),
@@ -77,21 +79,60 @@ function checkDisk(config: Config): Check[] {
   ];
 }
 
+async function checkBucket(config: Config): Promise<Check[]> {
+  if (config.lake.store !== 's3') return [];
+  const layout = layoutOf(config.dataDir, process.cwd());
+  // Whoever asks wants to know now, not when an outage is over.
+  const s3 = { ...config.lake.s3, retrySeconds: 2 };
+  try {
+    const { location, isForeign, keepsOldVersions } = await tryBucket(layout, { ...config.lake, s3 });
+    const checks: Check[] = [
+      { name: 'bucket', result: 'pass', detail: `${location} takes, returns and removes; of two writers one is first` },
+    ];
+    if (isForeign) {
+      const detail = `the lake of another data folder lies in ${location}: set lake.s3.prefix to another place`;
+      // A catalog that knows files may be a shared one, or that of a lake that moved.
+      const knowsFiles = ((await committedState(config).catch(() => undefined))?.files ?? 0) > 0;
+      checks.push({ name: 'bucket owner', result: knowsFiles ? 'warn' : 'fail', detail });
+    }
+    if (keepsOldVersions === true) {
+      const detail = 'keeps what was removed as old versions: a rule of the bucket should let them expire';
+      checks.push({ name: 'bucket versions', result: 'warn', detail });
+    }
+    return checks;
+  } catch (error) {
+    return [{ name: 'bucket', result: 'fail', detail: error instanceof Error ? error.message : String(error) }];
+  }
+}
+
 async function checkLake(config: Config): Promise<Check> {
+  try {
+    const state = await committedState(config);
+    if (state === undefined) return { name: 'lake', result: 'pass', detail: 'nothing recorded yet' };
+    return { name: 'lake', result: 'pass', detail: `catalog version ${state.version}, ${state.files} files` };
+  } catch (error) {
+    return { name: 'lake', result: 'fail', detail: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+async function committedState(config: Config): Promise<{ version: number; files: number } | undefined> {
   const layout = layoutOf(config.dataDir, process.cwd());
   const isShared = config.catalog.kind === 'postgres';
-  const nothing: Check = { name: 'lake', result: 'pass', detail: 'nothing recorded yet' };
-  if (!isShared && !existsSync(layout.catalog)) return nothing;
+  if (!isShared && !existsSync(layout.catalog)) return undefined;
   // Whoever asks wants to know now, not when an outage is over.
-  const settings = { ...config, catalog: { ...config.catalog, retrySeconds: 2 } };
+  const settings = {
+    ...config,
+    catalog: { ...config.catalog, retrySeconds: 2 },
+    lake: { ...config.lake, s3: { ...config.lake.s3, retrySeconds: 2 } },
+  };
   try {
     const stores = await openStores(layout, { isReadOnly: true, settings });
     const state = await stores.lake.open();
     await stores.close();
-    return { name: 'lake', result: 'pass', detail: `catalog version ${state.version}, ${state.files.length} files` };
+    return { version: state.version, files: state.files.length };
   } catch (error) {
-    if (isShared && error instanceof TidemarkError && error.code === 'not-found') return nothing;
-    return { name: 'lake', result: 'fail', detail: error instanceof Error ? error.message : String(error) };
+    if (isShared && error instanceof TidemarkError && error.code === 'not-found') return undefined;
+    throw error;
   }
 }
 
