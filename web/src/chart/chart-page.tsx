@@ -7,7 +7,7 @@ import { isCold } from '../live/connection-word.ts';
 import { Market } from '../live/market.ts';
 import { useStore } from '../live/store.ts';
 import { setUi } from '../shell/ui-state.ts';
-import { useConnection } from '../shell/use-connection.ts';
+import { serverNowUs, useConnection } from '../shell/use-connection.ts';
 import { useInstruments, useLive } from '../state/context.tsx';
 import { noFacts, viewFacts } from '../state/view-facts.ts';
 import { TapePanel } from '../tape/tape-panel.tsx';
@@ -30,7 +30,7 @@ import { Provenance } from './provenance.tsx';
 import { isEmpty } from './slots.ts';
 import { SymbolHeader } from './symbol-header.tsx';
 import { RangeBar, Toolbar } from './toolbar.tsx';
-import { serverNowUs, useChart } from './use-chart.ts';
+import { useChart } from './use-chart.ts';
 
 // What did not change is not rendered again when the strip's second ticks.
 const Book = memo(BookPanel);
@@ -52,7 +52,14 @@ export function ChartPage() {
     return () => opened.stop();
   }, [live, instrument]);
   useEffect(() => setUi({ lastChart: { instrument, search } }), [instrument, search]);
-  useEffect(() => () => viewFacts.set(noFacts), []);
+  useEffect(
+    () => () => {
+      const { fromUs, toUs } = viewFacts.current;
+      if (fromUs !== undefined && toUs !== undefined) setUi({ lastView: { fromUs, toUs } });
+      viewFacts.set(noFacts);
+    },
+    [],
+  );
   if (market === undefined || market.instrument !== instrument)
     return <main className="workspace" aria-busy="true" aria-label="Chart" />;
   return <Workspace market={market} instrument={instrument} search={search} />;

@@ -2,12 +2,12 @@ import type { InstrumentRow, Interval } from '../../../src/protocol/api.ts';
 import { nominalLengthUs } from '../../../src/protocol/figures.ts';
 import { isCold } from '../live/connection-word.ts';
 import { useStore } from '../live/store.ts';
-import type { Connection } from '../shell/use-connection.ts';
+import { type Connection, serverNowUs } from '../shell/use-connection.ts';
 import { decimalsOf, differenceText, figureText, groupDigits, signedText, withDecimals } from '../text/number-text.ts';
 import { clockText, dateTimeText, dayText, minuteText } from '../text/time-text.ts';
 import { candleWords } from './candle-words.ts';
 import { isEmpty } from './slots.ts';
-import { type ChartHandle, serverNowUs } from './use-chart.ts';
+import type { ChartHandle } from './use-chart.ts';
 
 function openText(openUs: number, interval: Interval, nowUs: number): string {
   const lengthUs = nominalLengthUs(interval);

@@ -2,13 +2,13 @@ import { useEffect, useRef, useState } from 'react';
 import type { InstrumentRow, Interval } from '../../../src/protocol/api.ts';
 import { nextOpenTimeUs, nominalLengthUs } from '../../../src/protocol/figures.ts';
 import { useStore } from '../live/store.ts';
-import type { Connection } from '../shell/use-connection.ts';
+import { type Connection, serverNowUs } from '../shell/use-connection.ts';
 import { decimalsOf, figureText, groupDigits } from '../text/number-text.ts';
 import { clockText, dateTimeText } from '../text/time-text.ts';
 import { candleWords } from './candle-words.ts';
 import { reproducingCurl, reproducingSql } from './reproduce.ts';
 import { isEmpty } from './slots.ts';
-import { type ChartHandle, serverNowUs } from './use-chart.ts';
+import type { ChartHandle } from './use-chart.ts';
 
 const sources: Record<string, string> = {
   trades: 'trades, each with its own id',

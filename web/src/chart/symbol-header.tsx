@@ -4,7 +4,7 @@ import { getCandles } from '../live/api.ts';
 import type { Market } from '../live/market.ts';
 import { useStore } from '../live/store.ts';
 import { setUi } from '../shell/ui-state.ts';
-import type { Connection } from '../shell/use-connection.ts';
+import { type Connection, serverNowUs } from '../shell/use-connection.ts';
 import {
   decimalsOf,
   differenceText,
@@ -17,7 +17,7 @@ import {
 import { clockText, dateTimeText, spanText } from '../text/time-text.ts';
 import { marketName, parseInstrument, venueName } from '../url/chart-url.ts';
 import { isEmpty } from './slots.ts';
-import { type ChartHandle, serverNowUs } from './use-chart.ts';
+import type { ChartHandle } from './use-chart.ts';
 
 const dayUs = 86_400e6;
 const quarterUs = 900e6;

@@ -6,7 +6,7 @@ import { getCandles } from '../live/api.ts';
 import { isCold } from '../live/connection-word.ts';
 import type { Market } from '../live/market.ts';
 import { Store } from '../live/store.ts';
-import type { Connection } from '../shell/use-connection.ts';
+import { type Connection, serverNowUs } from '../shell/use-connection.ts';
 import { useLive } from '../state/context.tsx';
 import { themeRevision } from '../state/preferences.ts';
 import { viewFacts } from '../state/view-facts.ts';
@@ -50,14 +50,6 @@ export interface ChartHandle {
   readonly goLive: () => void;
   readonly fit: () => void;
   readonly retry: () => void;
-}
-
-/** Server time as this page knows it, µs. */
-export function serverNowUs(connection: Connection): number {
-  const { status, statusAtMs } = connection.link;
-  return status === undefined || statusAtMs === undefined
-    ? Date.now() * 1000
-    : status.nowUs + Math.max(0, performance.now() - statusAtMs) * 1000;
 }
 
 export function useChart(

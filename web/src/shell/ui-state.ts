@@ -9,9 +9,14 @@ export interface Ui {
   readonly help: boolean;
   /** The chart that was looked at last, to come back to. */
   readonly lastChart: { readonly instrument: string; readonly search: Readonly<Record<string, unknown>> } | undefined;
+  /** What of it was in view. */
+  readonly lastView: { readonly fromUs: number; readonly toUs: number } | undefined;
 }
 
-export const ui = new Store<Ui>({ sheet: 'chart', palette: undefined, help: false, lastChart: undefined }, 0);
+export const ui = new Store<Ui>(
+  { sheet: 'chart', palette: undefined, help: false, lastChart: undefined, lastView: undefined },
+  0,
+);
 
 export function setUi(next: Partial<Ui>): void {
   ui.set({ ...ui.current, ...next });

@@ -45,3 +45,11 @@ export function useConnection(): Connection {
   const lostForMs = lostAtMs === null ? undefined : Math.max(0, performance.timeOrigin + nowMs - lostAtMs);
   return { word, link, facts, nowMs, lostForMs };
 }
+
+/** Server time as this page knows it, µs. */
+export function serverNowUs(connection: Connection): number {
+  const { status, statusAtMs } = connection.link;
+  return status === undefined || statusAtMs === undefined
+    ? Date.now() * 1000
+    : status.nowUs + Math.max(0, performance.now() - statusAtMs) * 1000;
+}

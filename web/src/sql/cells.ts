@@ -58,24 +58,23 @@ export function sortedRows(rows: readonly Row[], column: number, kind: CellKind,
   const sign = descending ? -1 : 1;
   const keys = rows.map((row) => keyOf(row[column] ?? null, kind));
   return order.sort((a, b) => {
-    const [left, right] = [keys[a]!, keys[b]!];
-    if (left === absent || right === absent) return left === right ? a - b : left === absent ? 1 : -1;
+    const [left, right] = [keys[a], keys[b]];
+    if (left === undefined || right === undefined) return left === right ? a - b : left === undefined ? 1 : -1;
     return left < right ? -sign : left > right ? sign : a - b;
   });
 }
 
-const absent = Symbol('absent');
 const wideScale = 18;
 
-function keyOf(text: string | null, kind: CellKind): string | number | bigint | typeof absent {
-  if (text === null) return absent;
+function keyOf(text: string | null, kind: CellKind): string | number | bigint | undefined {
+  if (text === null) return undefined;
   if (kind === 'float') {
     const value = Number(text.toLowerCase().replace('inf', 'Infinity').replace('Infinityinity', 'Infinity'));
-    return Number.isNaN(value) ? absent : value;
+    return Number.isNaN(value) ? undefined : value;
   }
   if (kind !== 'integer' && kind !== 'decimal') return text;
   const match = /^(-?)(\d+)(?:\.(\d+))?$/.exec(text);
-  if (match === null) return absent;
+  if (match === null) return undefined;
   const digits = BigInt(match[2]! + (match[3] ?? '').slice(0, wideScale).padEnd(wideScale, '0'));
   return match[1] === '-' ? -digits : digits;
 }

@@ -1,0 +1,29 @@
+import type { Coverage, SqlAnswer, TablesAnswer } from '../../../src/protocol/api.ts';
+import { getCandles, getJson, postJson } from '../live/api.ts';
+
+export function getTables(signal: AbortSignal): Promise<TablesAnswer> {
+  return getJson('tables', {}, signal);
+}
+
+export interface SqlLimits {
+  readonly maxRows: number;
+  readonly timeoutMs: number;
+}
+
+export function runSql(sql: string, limits: SqlLimits, signal: AbortSignal): Promise<SqlAnswer> {
+  return postJson('sql', { sql, ...limits }, signal);
+}
+
+/** What is held of an instrument in a range: of its candles, the finest that fit in one answer. */
+export async function getCoverage(
+  instrument: string,
+  fromUs: number,
+  toUs: number,
+  signal: AbortSignal,
+): Promise<Coverage> {
+  const lengthUs = toUs - fromUs;
+  const interval =
+    lengthUs <= 3_600e6 ? '1s' : lengthUs <= 3 * 86_400e6 ? '1m' : lengthUs <= 200 * 86_400e6 ? '1h' : '1d';
+  const { coverage } = await getCandles({ instrument, interval, fromUs, toUs, limit: 5_000 }, signal);
+  return coverage;
+}
