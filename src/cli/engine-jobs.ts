@@ -1,3 +1,4 @@
+import { TidemarkError } from '../domain/error.ts';
 import { type RunningJobs, startJobs } from '../jobs/index.ts';
 import type { MarketView } from '../pipeline/market-view.ts';
 import { DaySettling } from '../pipeline/settled-days.ts';
@@ -34,6 +35,19 @@ export async function startEngineJobs(
     };
   } catch (error) {
     await store.close();
-    throw error;
+    throw asSettingError(error);
   }
+}
+
+const bySettings: ReadonlySet<string> = new Set(['unknown-job', 'bad-schedule', 'bad-jobs']);
+
+/** The program's own jobs fit together: what does not comes from the settings. */
+function asSettingError(error: unknown): unknown {
+  if (!(error instanceof TidemarkError) || !bySettings.has(error.code)) return error;
+  return new TidemarkError('config-invalid', {
+    doing: 'use',
+    what: 'setting jobs.schedules',
+    why: error.message,
+    cause: error,
+  });
 }

@@ -3,9 +3,7 @@ import path from 'node:path';
 import { TidemarkError } from '../domain/error.ts';
 import { parseInstrumentId } from '../domain/instrument.ts';
 import { secondUs } from '../domain/interval.ts';
-import { compressSegment } from '../journal/compressed-segment.ts';
 import { openJournalReader } from '../journal/reader.ts';
-import { listSegments, segmentPath } from '../journal/segment-name.ts';
 import { openJournalWriter } from '../journal/writer.ts';
 import type { IcebergPublisher } from '../lake/iceberg/publisher.ts';
 import type { ModelsOptions } from '../models/run.ts';
@@ -24,6 +22,7 @@ import { startRecorder } from '../recorder/index.ts';
 import type { RunningServer } from '../server/index.ts';
 import { createBinanceSource, liveHosts, publicDataHosts } from '../sources/binance/index.ts';
 import { createNodeWorld } from '../world/node/index.ts';
+import { compressorOf } from './compressor.ts';
 import type { Config } from './config.ts';
 import { refuseForeignJournals } from './foreign-journals.ts';
 import { icebergClientSettings, openLakeBlobs } from './lake-blobs.ts';
@@ -288,17 +287,7 @@ export async function runEngine(
       venueTimeMode: settings.venueTimeMode ?? 'wall',
     },
     commit: { periodUs: config.lake.commitSeconds * secondUs, maxRows: config.lake.maxPendingRows },
-    compressBefore: async (writer, segment) => {
-      const folder = writer === 'recorder' ? layout.recorderJournal : layout.engineJournal;
-      let compressed = 0;
-      for (const closed of listSegments(world.files, folder)) {
-        if (closed < segment && world.files.exists(segmentPath(folder, closed))) {
-          await compressSegment(world, folder, closed);
-          compressed += 1;
-        }
-      }
-      return compressed;
-    },
+    compressBefore: compressorOf(layout, world),
     shipping,
     scratchFolder: path.join(layout.scratch, 'tail'),
     version,

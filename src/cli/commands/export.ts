@@ -4,10 +4,10 @@ import { Option } from 'commander';
 import { parseInstrumentId } from '../../domain/instrument.ts';
 import { type ExportManifest, exportFormats } from '../../jobs/work/export-table.ts';
 import { parseTime } from '../../server/query.ts';
+import { exportParts } from '../job-parts.ts';
 import { layoutOf, refuseUnrecorded } from '../layout.ts';
 import { print, textTable } from '../output.ts';
 import { configOf, globalOptions } from '../program.ts';
-import { exportParts } from '../job-parts.ts';
 import { openStores, openWorld } from '../wire.ts';
 
 interface ExportOptions {

@@ -3,8 +3,10 @@ import { version } from '../version.ts';
 import { registerConfig } from './config.ts';
 import { registerDemo } from './demo.ts';
 import { registerDoctor } from './doctor.ts';
+import { registerExport } from './export.ts';
 import { registerGaps } from './gaps.ts';
 import { registerHarbour } from './harbour.ts';
+import { registerJobs } from './jobs.ts';
 import { registerLake } from './lake.ts';
 import { registerModels } from './models.ts';
 import { registerRebuild } from './rebuild.ts';
@@ -41,6 +43,8 @@ export function createProgram(): Command {
     registerHarbour,
     registerGaps,
     registerLake,
+    registerJobs,
+    registerExport,
     registerReplay,
     registerModels,
     registerReport,

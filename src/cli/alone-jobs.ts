@@ -1,0 +1,74 @@
+import { mkdirSync } from 'node:fs';
+import { type RunningJobs, recordedJobs, startJobs } from '../jobs/index.ts';
+import { upkeepOf } from '../pipeline/upkeep.ts';
+import type { Jobs } from '../ports/jobs.ts';
+import { silentLog } from '../ports/log.ts';
+import { compressorOf } from './compressor.ts';
+import type { Config } from './config.ts';
+import { type JobParts, jobDefinitions } from './job-parts.ts';
+import { lockJournal } from './journal-locks.ts';
+import { openJobStore } from './lake-catalog.ts';
+import { layoutOf, refuseUnrecorded } from './layout.ts';
+import { openStores, openWorld } from './wire.ts';
+
+async function partsOf(config: Config, isReadOnly: boolean): Promise<JobParts> {
+  const layout = layoutOf(config.dataDir, process.cwd());
+  if (config.catalog.kind !== 'postgres') refuseUnrecorded(layout);
+  const world = openWorld(config);
+  const stores = await openStores(layout, { isReadOnly, settings: config });
+  const upkeep = upkeepOf(stores.lake, compressorOf(layout, world));
+  return { config, cwd: process.cwd(), layout, world, stores, upkeep };
+}
+
+/**
+ * Jobs where no engine runs: what is asked here is done in this process, under the locks that the engine would hold. What
+ * others asked for waits for the engine.
+ */
+export async function startAloneJobs(config: Config): Promise<RunningJobs> {
+  const layout = layoutOf(config.dataDir, process.cwd());
+  const lock = lockJournal(layout.engineJournal, 'tidemark jobs');
+  const closing: (() => Promise<unknown> | undefined)[] = [async () => lock?.release()];
+  const close = async () => {
+    for (const one of closing.reverse()) await one();
+  };
+  try {
+    const parts = await partsOf(config, false);
+    closing.push(() => parts.stores.close());
+    await parts.stores.lake.open();
+    mkdirSync(layout.scratch, { recursive: true });
+    const store = await openJobStore(layout, { settings: config });
+    closing.push(() => store.close());
+    const running = await startJobs({
+      world: parts.world,
+      store,
+      jobs: await jobDefinitions(parts),
+      slots: config.jobs.slots,
+      schedules: config.jobs.schedules,
+      ownSchedules: 'none',
+      isAlone: true,
+      keep: { days: config.jobs.keepDays, runs: config.jobs.keepRuns },
+      // Nothing derives here: which days are settled is not known, and what is asked for does not wait for it.
+      settledDays: async () => ({ days: [], through: null, why: 'no engine runs' }),
+      log: silentLog,
+    });
+    closing.push(() => running.stop());
+    return { ...running, stop: close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** What is recorded, where no engine runs and nothing is to be changed. */
+export async function openRecordedJobs(config: Config): Promise<{ readonly jobs: Jobs; close(): Promise<void> }> {
+  const parts = await partsOf(config, true);
+  const store = await openJobStore(parts.layout, { settings: config, isReadOnly: true });
+  const jobs = await jobDefinitions(parts);
+  return {
+    jobs: recordedJobs({ store, jobs, schedules: config.jobs.schedules, world: parts.world }),
+    close: async () => {
+      await store.close();
+      await parts.stores.close();
+    },
+  };
+}
