@@ -66,12 +66,16 @@ export async function openShipping(
     bytes: await openJournalBytes(world, { folder, writer }),
     shipped: openShippedJournal(blobs, writer),
   }));
+  const scratchFolder = path.join(layout.scratch, 'shipping');
+  world.files.makeFolder(scratchFolder);
   return new Shipping({
     world,
     store: blobs.location('journal'),
     journals: await Promise.all(journals),
     maxDelayMs: config.shipping.maxDelaySeconds * 1000,
     maxObjectBytes: config.shipping.maxObjectBytes,
+    packPeriodMs: config.lake.maintenanceSeconds * 1000,
+    scratchFolder,
     log,
   });
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -8,11 +8,14 @@ import type { BlobStore } from '../ports/blob-store.ts';
 import type { JournalPosition, JournalReader, WriterRecord } from '../ports/journal.ts';
 import { recordKinds } from '../ports/journal.ts';
 import { createNodeWorld } from '../world/node/index.ts';
+import { compressSegment } from './compressed-segment.ts';
 import { openSegmentBytes } from './open-segment.ts';
 import { openJournalReader } from './reader.ts';
 import { bringBack, goOn, shippedExtent } from './restore.ts';
-import { listSegments, segmentPath } from './segment-name.ts';
+import { listSegments } from './segment-name.ts';
+import { openJournalBytes } from './segment-pieces.ts';
 import { shipAll } from './shipped.test-fixture.ts';
+import { openShippedJournal } from './shipped-journal.ts';
 import { openJournalWriter } from './writer.ts';
 
 const world = createNodeWorld();
@@ -76,6 +79,24 @@ async function readAll(reader: JournalReader, from?: JournalPosition) {
 const readFolder = async (folder: string, from?: JournalPosition) =>
   readAll(await openJournalReader(world, { folder, writer }), from);
 
+/** One segment is kept compressed, here and there. */
+async function pack({ root, folder, blobs }: Fixture, segment: number): Promise<void> {
+  await compressSegment(world, folder, segment);
+  const bytes = await openJournalBytes(world, { folder, writer });
+  const copy = path.join(root, 'copy');
+  assert.ok(await bytes.copyCompressed(segment, copy));
+  await openShippedJournal(blobs, writer).pack(segment, copy);
+  await bytes.close();
+}
+
+function plainBytes(folder: string, segment: number): Buffer {
+  const bytes = openSegmentBytes(world.files, folder, segment)!;
+  const plain = Buffer.alloc(bytes.size());
+  bytes.readAt(plain, 0);
+  bytes.close();
+  return plain;
+}
+
 async function restore({ blobs, back }: Fixture, derivedTo?: JournalPosition, seal = 'seal') {
   const restored = await bringBack(world, { blobs, writer, folder: back, seal });
   const next = await goOn(world, { writer, folder: back, seal, version: '0', restored, derivedTo });
@@ -87,17 +108,13 @@ test('a journal that was shipped whole comes back byte for byte, and goes on wit
   await append(all.folder, texts('before', 60));
   await shipAll(all.folder, all.blobs, 2000);
   const before = await readFolder(all.folder);
+  await pack(all, 1);
   const extent = await shippedExtent(all.blobs, writer);
   const { restored, next } = await restore(all);
   assert.deepEqual(extent, { segments: restored.segments, bytes: restored.bytes, shippedTo: restored.shippedTo });
   assert.deepEqual([restored.damage, restored.shippedTo], [[], before.end]);
   for (const segment of listSegments(world.files, all.folder)) {
-    const plain = readFileSync(segmentPath(all.folder, segment));
-    const bytes = openSegmentBytes(world.files, all.back, segment)!;
-    const back = Buffer.alloc(bytes.size());
-    bytes.readAt(back, 0);
-    bytes.close();
-    assert.ok(plain.equals(back), `segment ${segment}`);
+    assert.ok(plainBytes(all.folder, segment).equals(plainBytes(all.back, segment)), `segment ${segment}`);
   }
   assert.deepEqual(next, { segment: before.end.segment + 1, sequence: before.end.sequence });
 

@@ -4,7 +4,7 @@ import type { World } from '../ports/world.ts';
 import { compressSegment } from './compressed-segment.ts';
 import { writeFence } from './fence.ts';
 import { checkSegment, type SegmentDamage } from './segment-check.ts';
-import { listSegments, segmentPath } from './segment-name.ts';
+import { listSegments } from './segment-name.ts';
 import { openShippedJournal } from './shipped-journal.ts';
 import type { ShippedBlobs } from './shipped-object.ts';
 import { listShippedSegments, SegmentMirror } from './shipped-segments.ts';
@@ -31,9 +31,9 @@ export async function shippedExtent(blobs: ShippedBlobs, writer: string): Promis
   const shipped = openShippedJournal(blobs, writer);
   const end = await shipped.end();
   const segments = await listShippedSegments(blobs, writer);
-  // A segment with one object may have been sealed before it had any bytes.
+  // One that was sealed before it had any bytes does not count.
   const filled = segments.filter(
-    ({ segment, offsets }) => offsets.length > 1 || (segment === end?.segment && end.offset > 0),
+    ({ segment, offsets, isPacked }) => isPacked || offsets.length > 1 || (segment === end?.segment && end.offset > 0),
   );
   const last = filled.at(-1);
   if (end === undefined || last === undefined) return { segments: 0, bytes: 0, shippedTo: undefined };
@@ -61,7 +61,7 @@ export async function bringBack(
   let lastReceivedAtUs: number | undefined;
   for (const shipped of await listShippedSegments(blobs, writer)) {
     const { segment } = shipped;
-    const mirror = new SegmentMirror(blobs, files, shipped, segmentPath(folder, segment));
+    const mirror = new SegmentMirror(blobs, files, shipped, folder);
     await mirror.take(shipped);
     if (mirror.bytes === 0) continue;
     const checked = checkSegment(files, folder, segment);

@@ -5,8 +5,10 @@ import type { World } from '../ports/world.ts';
 import { openSegmentBytes } from './open-segment.ts';
 import { type JournalReaderOptions, openJournalReader } from './reader.ts';
 import type { SegmentBytes } from './segment-bytes.ts';
-import { listSegments, segmentPath } from './segment-name.ts';
+import { compressedSegmentPath, listSegments, segmentPath } from './segment-name.ts';
 import { readSegmentHead, SegmentWalk, type WalkedBlock } from './segment-walk.ts';
+
+const copiedAtOnce = 1 << 20;
 
 /** The segments of a folder as bytes, whatever way each is kept. */
 export async function openJournalBytes(
@@ -83,6 +85,27 @@ class SegmentPieces implements JournalBytes {
       nextSequence: nextSequence ?? this.firstSequence(later) ?? synced.sequence,
       isLast: isClosed && pieceEnd === end,
     };
+  }
+
+  async copyCompressed(segment: number, localPath: string): Promise<boolean> {
+    const { files } = this.world;
+    const path = compressedSegmentPath(this.folder, segment);
+    // While the plain form is there, too, the compressed one is not finished.
+    if (!files.exists(path) || files.exists(segmentPath(this.folder, segment))) return false;
+    files.remove(localPath);
+    const from = files.open(path, 'read');
+    const to = files.open(localPath, 'create');
+    try {
+      const bytes = Buffer.allocUnsafe(copiedAtOnce);
+      for (let at = 0, count = from.readAt(bytes, 0); count > 0; count = from.readAt(bytes, at)) {
+        await to.appendLater([bytes.subarray(0, count)]);
+        at += count;
+      }
+    } finally {
+      from.close();
+      to.close();
+    }
+    return true;
   }
 
   slice(segment: number, offset: number, length: number): Uint8Array {

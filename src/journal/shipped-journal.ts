@@ -3,11 +3,13 @@ import type { SegmentPiece, ShippedEnd, ShippedJournal } from '../ports/shipping
 import {
   decodeShipped,
   encodeShipped,
+  packedName,
   parseShippedName,
   type ShippedBlobs,
   shippedName,
   shippedPrefix,
 } from './shipped-object.ts';
+import { listShippedSegments } from './shipped-segments.ts';
 
 /** The copy of a journal as objects of a store. */
 export function openShippedJournal(blobs: ShippedBlobs, writer: string): ShippedJournal {
@@ -27,10 +29,11 @@ class ShippedObjects implements ShippedJournal {
     let last: { segment: number; offset: number } | undefined;
     for await (const { name } of this.blobs.list(shippedPrefix(this.writer))) {
       const at = parseShippedName(name);
-      if (at === undefined) continue;
-      const isLater =
-        last === undefined || at.segment > last.segment || (at.segment === last.segment && at.offset > last.offset);
-      if (isLater) last = at;
+      if (at?.offset === undefined) continue;
+      const { segment, offset } = at;
+      if (last === undefined || segment > last.segment || (segment === last.segment && offset > last.offset)) {
+        last = { segment, offset };
+      }
     }
     if (last === undefined) return undefined;
     const name = shippedName(this.writer, last.segment, last.offset);
@@ -59,6 +62,26 @@ class ShippedObjects implements ShippedJournal {
     const sequence = end?.sequence ?? 0;
     await this.put(segment, offset, sequence, new Uint8Array(), seal);
     return { writer: this.writer, segment, offset, sequence, isClosed: true, lastOffset: offset, seal };
+  }
+
+  async inPieces(): Promise<readonly number[]> {
+    const segments = await listShippedSegments(this.blobs, this.writer);
+    // Of the last one it is not known whether it is closed.
+    return segments.slice(0, -1).flatMap(({ segment, offsets }) => (offsets.length > 1 ? [segment] : []));
+  }
+
+  async pack(segment: number, localPath: string): Promise<void> {
+    try {
+      await this.blobs.putFile(packedName(this.writer, segment), localPath);
+    } catch (error) {
+      // Compressed by another version, as after a restore: the same segment all the same, and its pieces may stay.
+      if (error instanceof TidemarkError && error.code === 'blob-conflict') return;
+      throw error;
+    }
+    const [shipped] = await listShippedSegments(this.blobs, this.writer, segment);
+    for (const offset of shipped?.offsets.slice(0, -1) ?? []) {
+      await this.blobs.remove(shippedName(this.writer, segment, offset));
+    }
   }
 
   async shippedAt(segment: number, offset: number): Promise<Uint8Array | undefined> {

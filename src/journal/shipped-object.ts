@@ -12,7 +12,7 @@ const formatVersion = 1;
 const compress = promisify(zstdCompress);
 
 /** What the copy of a journal needs of a store. */
-export type ShippedBlobs = Pick<BlobStore, 'put' | 'get' | 'list'>;
+export type ShippedBlobs = Pick<BlobStore, 'put' | 'putFile' | 'get' | 'stream' | 'list' | 'remove'>;
 
 export interface ShippedHead {
   readonly writer: string;
@@ -34,16 +34,26 @@ export function shippedPrefix(writer: string): string {
 
 /** Named by where it begins alone, so that only one object can follow another. */
 export function shippedName(writer: string, segment: number, offset: number): string {
-  return `${shippedPrefix(writer)}${String(segment).padStart(8, '0')}/${String(offset).padStart(12, '0')}.zst`;
+  return `${segmentPrefix(writer, segment)}/${String(offset).padStart(12, '0')}.zst`;
 }
 
-const namePattern = /^journal\/([^/]+)\/(\d{8,})\/(\d{12,})\.zst$/;
+/** All of a closed segment, as it is kept compressed in a folder; the object that closes it stays beside. */
+export function packedName(writer: string, segment: number): string {
+  return `${segmentPrefix(writer, segment)}.journal.zst`;
+}
 
-/** Undefined for a name that is not ours. */
-export function parseShippedName(name: string): { writer: string; segment: number; offset: number } | undefined {
+/** Of all names of a segment. */
+export function segmentPrefix(writer: string, segment: number): string {
+  return `${shippedPrefix(writer)}${String(segment).padStart(8, '0')}`;
+}
+
+const namePattern = /^journal\/[^/]+\/(\d{8,})(?:\/(\d{12,})\.zst|\.journal\.zst)$/;
+
+/** Undefined for a name that is not ours; a packed segment has no offset. */
+export function parseShippedName(name: string): { segment: number; offset: number | undefined } | undefined {
   const match = namePattern.exec(name);
   if (match === null) return undefined;
-  return { writer: match[1]!, segment: Number(match[2]), offset: Number(match[3]) };
+  return { segment: Number(match[1]), offset: match[2] === undefined ? undefined : Number(match[2]) };
 }
 
 export async function encodeShipped(head: ShippedHead, plain: Uint8Array): Promise<Uint8Array> {

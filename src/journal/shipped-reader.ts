@@ -2,7 +2,6 @@ import type { JournalBlock, JournalPosition, JournalReader, SegmentHead } from '
 import type { World } from '../ports/world.ts';
 import type { JournalHost, JournalNews } from './host.ts';
 import { openJournalReader } from './reader.ts';
-import { segmentPath } from './segment-name.ts';
 import type { ShippedBlobs } from './shipped-object.ts';
 import { listShippedSegments, SegmentMirror, type ShippedSegment } from './shipped-segments.ts';
 
@@ -147,17 +146,17 @@ class ShippedReader implements JournalReader {
   /** Has these segments here as far as they are shipped, and no others. */
   private async keep(segments: readonly number[]): Promise<void> {
     for (const shipped of this.shipped) if (segments.includes(shipped.segment)) await this.mirror(shipped);
-    for (const segment of this.mirrors.keys()) {
+    for (const [segment, mirror] of this.mirrors) {
       if (segments.includes(segment)) continue;
+      mirror.remove();
       this.mirrors.delete(segment);
-      this.world.files.remove(segmentPath(this.options.scratchFolder, segment));
     }
   }
 
   private async mirror(shipped: ShippedSegment): Promise<SegmentMirror> {
     const { blobs, scratchFolder } = this.options;
-    const path = segmentPath(scratchFolder, shipped.segment);
-    const mirror = this.mirrors.get(shipped.segment) ?? new SegmentMirror(blobs, this.world.files, shipped, path);
+    const known = this.mirrors.get(shipped.segment);
+    const mirror = known ?? new SegmentMirror(blobs, this.world.files, shipped, scratchFolder);
     this.mirrors.set(shipped.segment, mirror);
     if (!(await mirror.take(shipped))) {
       // It has the file open that was begun anew.

@@ -10,6 +10,10 @@ export interface ShipmentOptions {
   readonly maxDelayMs: number;
   /** Plain bytes an object has, unless one block is longer. */
   readonly maxObjectBytes: number;
+  /** How often closed segments are packed; each once it is compressed here, which waits for its rows to be committed. */
+  readonly packPeriodMs: number;
+  /** For the copy of a segment that is being packed. */
+  readonly scratchFolder: string;
   readonly log: Logger;
 }
 
@@ -42,6 +46,10 @@ export class ShipmentOfJournal {
   #retryDelayMs = retryDelayMsMin;
   #isFinishing = false;
   #isAbandoned = false;
+  /** Closed segments that the store has in many objects. */
+  #inPieces = new Set<number>();
+  #packing: Promise<void> | undefined;
+  #packAtUs = 0;
   #wake: (() => void) | undefined;
   #giveUp: () => void = () => {};
   readonly #abandoned = new Promise<void>((resolve) => {
@@ -80,6 +88,11 @@ export class ShipmentOfJournal {
   }
 
   async run(): Promise<void> {
+    await this.#shipUntilEnd();
+    await Promise.race([this.#packing, this.#abandoned]);
+  }
+
+  async #shipUntilEnd(): Promise<void> {
     while (!this.#isAbandoned) {
       const step = this.#step();
       step.catch(() => {});
@@ -98,6 +111,7 @@ export class ShipmentOfJournal {
     if (!this.#isSure) {
       const at = await this.#begin();
       if (at === undefined) return false;
+      this.#inPieces = new Set(await this.#shipped.inPieces());
       this.#at = at;
       this.#isSure = true;
       await this.#measure();
@@ -107,6 +121,7 @@ export class ShipmentOfJournal {
     const isClosed = this.#bytes.segments().at(-1) !== at.segment;
     if (this.#behindBytes === 0 && !isClosed) {
       this.#unshippedSinceUs = undefined;
+      if (clock.monotonicUs() >= this.#packAtUs && !this.#isFinishing) this.#pack();
       return false;
     }
     if (!this.#isFinishing && !isClosed && this.#waitMs() > 0) return false;
@@ -140,6 +155,7 @@ export class ShipmentOfJournal {
       return;
     }
     const end = piece.offset + piece.bytes.length;
+    if (piece.isLast) this.#inPieces.add(piece.segment);
     const later = piece.isLast ? this.#bytes.segments().find((other) => other > piece.segment) : undefined;
     this.#at = {
       segment: later ?? piece.segment,
@@ -149,6 +165,29 @@ export class ShipmentOfJournal {
     this.#unshippedSinceUs = undefined;
     this.#shippedAtUs = this.#options.world.clock.wallUs();
     this.#succeeded();
+  }
+
+  /** Beside what is shipped, which must not wait for it. */
+  #pack(): void {
+    const { world, packPeriodMs } = this.#options;
+    this.#packing ??= this.#packAll()
+      .catch((error) => {
+        const fields = { writer: this.#bytes.writer, error: String(error) };
+        this.#options.log.warn(fields, 'a shipped segment cannot be packed; it is tried again');
+      })
+      .finally(() => {
+        this.#packing = undefined;
+        this.#packAtUs = world.clock.monotonicUs() + packPeriodMs * 1000;
+      });
+  }
+
+  async #packAll(): Promise<void> {
+    const copy = `${this.#options.scratchFolder}/${this.#bytes.writer}.zst`;
+    for (const segment of this.#inPieces) {
+      if (this.#isFinishing || !(await this.#bytes.copyCompressed(segment, copy))) return;
+      await this.#shipped.pack(segment, copy);
+      this.#inPieces.delete(segment);
+    }
   }
 
   /** Where the copy ends, if it is a copy of this journal; undefined while this journal is empty. */

@@ -23,6 +23,12 @@ export function temporaryFolder(t: TestContext): string {
   return folder;
 }
 
+function scratchFolderOf(folder: string): string {
+  const scratch = `${folder}-scratch`;
+  world.files.makeFolder(scratch);
+  return scratch;
+}
+
 export function openWriter(folder: string, more: Partial<JournalWriterOptions> = {}): Promise<JournalWriter> {
   return openJournalWriter(world, {
     folder,
@@ -113,6 +119,8 @@ export async function openShipping(
     ],
     maxDelayMs: options.maxDelayMs ?? 0,
     maxObjectBytes: options.maxObjectBytes ?? 1 << 20,
+    packPeriodMs: 100,
+    scratchFolder: scratchFolderOf(folder),
     log: options.log,
   });
 }

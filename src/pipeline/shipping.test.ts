@@ -2,11 +2,15 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { openFolderBlobs } from '../blobs/folder.ts';
 import { compressSegment } from '../journal/compressed-segment.ts';
+import { openJournalReader } from '../journal/reader.ts';
 import { listSegments, segmentPath } from '../journal/segment-name.ts';
 import { decodeShipped, parseShippedName } from '../journal/shipped-object.ts';
+import { openShippedReader } from '../journal/shipped-reader.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
+import type { JournalReader } from '../ports/journal.ts';
 import {
   appendFrames,
   FlakyStore,
@@ -28,6 +32,7 @@ async function shippedSegments(blobs: BlobStore): Promise<{ segments: Map<number
   for await (const { name } of blobs.list('journal/recorder/')) names.push(name);
   for (const name of names.sort()) {
     const { segment, offset } = parseShippedName(name)!;
+    if (offset === undefined) continue;
     const { plain } = decodeShipped(name, await blobs.get(name));
     const before = segments.get(segment) ?? Buffer.alloc(0);
     assert.equal(offset, before.length, `${name} follows what is before it`);
@@ -106,7 +111,7 @@ test('a store that is down delays nobody, says how much is not shipped, and gets
   shipping.start();
   await appendFrames(writer, texts(100));
   const behind = () => shipping.status.journals[0]!;
-  while (behind().behindRecords < writer.syncedSequence) await new Promise((resolve) => setTimeout(resolve, 20));
+  while (behind().behindRecords < writer.syncedSequence) await sleep(20);
   assert.equal(behind().state, 'retrying');
   assert.match(behind().error!, /the store is down/);
   const bytes = listSegments(world.files, folder).map((one) => world.files.size(segmentPath(folder, one)));
@@ -115,7 +120,7 @@ test('a store that is down delays nobody, says how much is not shipped, and gets
     bytes.reduce((sum, one) => sum + one, 0),
   );
   flaky.isDown = false;
-  while (behind().behindBytes > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+  while (behind().behindBytes > 0) await sleep(20);
   assert.deepEqual(
     [behind().state, behind().error, behind().shippedTo?.sequence],
     ['shipping', null, writer.syncedSequence],
@@ -135,7 +140,7 @@ test('an answer lost after the write took effect changes nothing', async (t) => 
   flaky.loseAnswers = true;
   const shipping = await openShipping(folder, flaky.blobs, { log, maxObjectBytes: 1000 });
   shipping.start();
-  while (shipping.status.journals[0]!.state !== 'retrying') await new Promise((resolve) => setTimeout(resolve, 20));
+  while (shipping.status.journals[0]!.state !== 'retrying') await sleep(20);
   await appendFrames(writer, texts(50, 50));
   flaky.loseAnswers = false;
   await writer.close();
@@ -196,7 +201,7 @@ test('damaged bytes of a closed segment are shipped as they are, those of an ope
   const { log } = notingLog();
   const shipping = await openShipping(folder, blobs, { log });
   shipping.start();
-  while (shipping.status.journals[0]!.state === 'starting') await new Promise((resolve) => setTimeout(resolve, 20));
+  while (shipping.status.journals[0]!.state === 'starting') await sleep(20);
   await shipping.stop(300);
   const open = (await shippedSegments(blobs)).segments.get(1)!;
   assert.ok(open.length > 0 && open.length <= 3000 && open.equals(bytes.subarray(0, open.length)));
@@ -207,16 +212,60 @@ test('damaged bytes of a closed segment are shipped as they are, those of an ope
   assertShipped(folder, (await shippedSegments(blobs)).segments);
 });
 
-test('what is shipped is no larger than what is kept here, and nothing foreign is written', async (t) => {
+test('closed segments are packed as they are kept here: what is shipped takes no more room, and reads the same', async (t) => {
   const { folder, store } = await prepared(t);
   const blobs = openFolderBlobs(store);
-  const writer = await openWriter(folder);
+  const writer = await openWriter(folder, { segmentMaxBytes: 30_000 });
   await appendFrames(writer, texts(400));
+  const { log, noted } = notingLog();
+  const shipping = await openShipping(folder, blobs, { log, maxObjectBytes: 1000 });
+  const before = await readAll(await openJournalReader(world, { folder, writer: 'recorder' }));
+  const scratchFolder = `${folder}-read`;
+  const follower = await openShippedReader(world, { blobs, writer: 'recorder', scratchFolder, lookMs: 0 });
+  shipping.start();
+  const [oldest, ...others] = listSegments(world.files, folder);
+  assert.ok(others.length > 2);
+  while (shipping.status.journals[0]!.shippedTo?.sequence !== writer.syncedSequence) await sleep(20);
+  // It knows the objects from before.
+  await follower.start();
+  for (const segment of [oldest!, ...others.slice(0, -1)]) await compressSegment(world, folder, segment);
+  const packed = () => readdirSync(path.join(store, 'journal', 'recorder')).filter((name) => name.endsWith('.zst'));
+  while (packed().length < others.length) await sleep(50);
   await writer.close();
+  await shipping.stop(20_000);
+  const sizes = async (prefix: string) => {
+    let bytes = 0;
+    for await (const blob of blobs.list(prefix)) bytes += blob.bytes;
+    return bytes;
+  };
+  for (const name of packed()) {
+    assert.ok(readFileSync(path.join(folder, name)).equals(readFileSync(path.join(store, 'journal/recorder', name))));
+    const segment = name.slice(0, 8);
+    assert.deepEqual(readdirSync(path.join(store, 'journal/recorder', segment)).length, 1, 'what closes it stays');
+    assert.ok((await sizes(`journal/recorder/${segment}`)) < world.files.size(path.join(folder, name)) + 300);
+  }
+  const after = await readAll(follower);
+  assert.deepEqual(after.slice(0, before.length), before);
+  assert.deepEqual(noted, []);
+  // A restart finds the end where it is.
+  const later = await openWriter(folder);
+  await appendFrames(later, texts(10));
+  await later.close();
   await shipAll(folder, blobs);
-  const names = readdirSync(store, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-  assert.ok(names.length > 0 && names.every(({ name }) => /^\d{12}\.zst$/.test(name)));
-  let bytes = 0;
-  for await (const blob of blobs.list('')) bytes += blob.bytes;
-  assert.ok(bytes < readFileSync(segmentPath(folder, 1)).length / 3);
+  const again = await openShippedReader(world, { blobs, writer: 'recorder', scratchFolder, lookMs: 0 });
+  const all = await readAll(again);
+  assert.deepEqual(all, await readAll(await openJournalReader(world, { folder, writer: 'recorder' })));
 });
+
+async function readAll(reader: JournalReader): Promise<string[]> {
+  const records: string[] = [];
+  let from = await reader.start();
+  for (let block = await reader.read(from, 5000); block !== undefined; block = await reader.read(from, 5000)) {
+    block.forEach(({ sequence, bytes, start, end }) => {
+      records.push(`${sequence} ${Buffer.from(bytes.subarray(start, end)).toString('latin1')}`);
+    });
+    from = block.to;
+  }
+  await reader.close();
+  return records;
+}

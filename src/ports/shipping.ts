@@ -27,6 +27,8 @@ export interface JournalBytes {
    * open, only what its checksums vouch for: damage there is `journal-damaged`.
    */
   piece(segment: number, offset: number, maxBytes: number): Promise<SegmentPiece | undefined>;
+  /** Copies the compressed form of a closed segment to a local path; false while there is none. */
+  copyCompressed(segment: number, localPath: string): Promise<boolean>;
   /** Just these bytes; fewer at the end of the segment. */
   slice(segment: number, offset: number, length: number): Uint8Array;
   close(): Promise<void>;
@@ -54,6 +56,10 @@ export interface ShippedJournal {
   append(piece: SegmentPiece): Promise<void>;
   /** Takes the place after the end, so that whoever still writes the journal elsewhere cannot ship more; the new end. */
   seal(seal: string): Promise<ShippedEnd>;
+  /** Closed segments that are still in pieces. */
+  inPieces(): Promise<readonly number[]>;
+  /** One object with this file's bytes takes the place of all pieces of a closed segment but the one that closes it. */
+  pack(segment: number, localPath: string): Promise<void>;
   /** What was shipped with this offset as its beginning, as plain bytes; undefined when nothing was, or the segment ends here. */
   shippedAt(segment: number, offset: number): Promise<Uint8Array | undefined>;
 }
