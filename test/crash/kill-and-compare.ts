@@ -22,6 +22,10 @@ export async function killAndCompare(
 ): Promise<void> {
   await storm.settle();
   for (let kill = 0; kill < kills; kill++) await storm.killOne(lifeMs);
+  await healAndCompare(t, storm, healMs);
+}
+
+export async function healAndCompare(t: TestContext, storm: Storm, healMs: number): Promise<void> {
   await storm.heal(healMs);
   await storm.stop();
 

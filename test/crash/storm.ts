@@ -149,6 +149,16 @@ export class Storm {
     return this.#ask<StatusAnswer>('/api/v1/status');
   }
 
+  /** Kills both; nobody starts them again before `revive`. */
+  async die(): Promise<void> {
+    await Promise.all([this.#recorder.kill(), this.#engine.kill()]);
+  }
+
+  revive(): void {
+    this.#engine = this.#start('serve');
+    this.#recorder = this.#start('record');
+  }
+
   /** Until nothing that can be repaired is missing and the engine has read all. */
   async heal(deadlineMs: number): Promise<void> {
     const wanted = stormSymbols.map(({ symbol }) => this.harbour.truth.listing(symbol).trades.lastId!);
@@ -197,7 +207,7 @@ export class Storm {
 
   /** Whatever state a failed test leaves. */
   async end(): Promise<void> {
-    await Promise.all([this.#recorder.kill(), this.#engine.kill()]);
+    await this.die();
     await this.harbour.stop();
     this.folder.remove();
   }

@@ -1,24 +1,30 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { cpSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { RestoredReport } from '../../src/cli/restored-folder.ts';
 import { SeededRandom } from '../../src/harbour/random.ts';
-import { killAndCompare } from '../crash/kill-and-compare.ts';
+import { healAndCompare, killAndCompare } from '../crash/kill-and-compare.ts';
 import { Storm } from '../crash/storm.ts';
 import { type Asked, type Fate as HttpFate, HttpFaultProxy } from '../support/http-fault-proxy.ts';
 import { runTidemark } from '../support/processes.ts';
-import { isCommit, postgres } from './support/postgres.ts';
-import { seaweedfs } from './support/s3-servers.ts';
+import { journalRecords } from './support/journal-records.ts';
+import { isCommit, type PostgresServer, postgres } from './support/postgres.ts';
+import { type S3Server, seaweedfs } from './support/s3-servers.ts';
 import { engineSuite } from './support/suite.ts';
 import { type Fate, TcpFaultProxy } from './support/tcp-fault-proxy.ts';
 
 const seed = 20240817;
-const kills = 24;
+const healMs = 180_000;
+
+const refused: HttpFate = { kind: 'refuse', status: 503, code: 'SlowDown' };
 
 /** One request in six is harmed, each in one of the ways that a store and a network have. */
 function httpFate(random: SeededRandom): (asked: Asked) => HttpFate {
   const kinds: HttpFate[] = [
     { kind: 'refuse', status: 500, code: 'InternalError' },
-    { kind: 'refuse', status: 503, code: 'SlowDown' },
+    refused,
     { kind: 'cut' },
     { kind: 'cut-request', atByte: 100 },
     { kind: 'cut-answer', atByte: 100 },
@@ -50,24 +56,35 @@ async function endServers(servers: readonly { crash(): Promise<void>; restart():
   }
 }
 
+/** A storm whose lake, catalog and shipped journals are reached through relays that harm what passes. */
+async function stormOnBoth(t: TestContext, s3: S3Server, server: PostgresServer) {
+  const random = new SeededRandom(`stores ${seed}`);
+  const s3Proxy = await HttpFaultProxy.start(Number(new URL(s3.endpoint).port));
+  const catalogProxy = await TcpFaultProxy.start({ targetPort: server.port });
+  t.after(() => Promise.all([s3Proxy.stop(), catalogProxy.stop()]));
+  process.env['AWS_ACCESS_KEY_ID'] = s3.accessKeyId;
+  process.env['AWS_SECRET_ACCESS_KEY'] = s3.secretAccessKey;
+  const schema = server.newSchema();
+  const storm = await Storm.begin(seed, {
+    lake: { store: 's3', s3: { bucket: await s3.newBucket(), prefix: 'storm', endpoint: s3Proxy.endpoint } },
+    catalog: { kind: 'postgres', url: server.urlAt(catalogProxy.port), schema },
+    shipping: { maxDelaySeconds: 0.5 },
+  });
+  t.after(() => storm.end());
+  const harmed = { commits: 0 };
+  const harm = () => {
+    s3Proxy.fate = httpFate(random);
+    catalogProxy.fate = tcpFate(random, harmed);
+  };
+  harm();
+  return { storm, schema, s3Proxy, catalogProxy, harmed, harm };
+}
+
 engineSuite('the crash test on S3 and PostgreSQL', { s3: seaweedfs, server: postgres }, ({ s3, server }) => {
   test('killed 24 times while both stores fail and are killed themselves: each row once, and the same content as on a local folder', async (t) => {
-    const random = new SeededRandom(`stores ${seed}`);
-    const s3Proxy = await HttpFaultProxy.start(Number(new URL(s3.endpoint).port));
-    const catalogProxy = await TcpFaultProxy.start({ targetPort: server.port });
-    t.after(() => Promise.all([s3Proxy.stop(), catalogProxy.stop()]));
-    process.env['AWS_ACCESS_KEY_ID'] = s3.accessKeyId;
-    process.env['AWS_SECRET_ACCESS_KEY'] = s3.secretAccessKey;
-    const storm = await Storm.begin(seed, {
-      lake: { store: 's3', s3: { bucket: await s3.newBucket(), prefix: 'storm', endpoint: s3Proxy.endpoint } },
-      catalog: { kind: 'postgres', url: server.urlAt(catalogProxy.port), schema: server.newSchema() },
-    });
-    t.after(() => storm.end());
-    s3Proxy.fate = httpFate(random);
-    const harmed = { commits: 0 };
-    catalogProxy.fate = tcpFate(random, harmed);
+    const { storm, s3Proxy, catalogProxy, harmed } = await stormOnBoth(t, s3, server);
     const outages = endServers([server, { crash: s3.kill, restart: s3.restart }]);
-    await killAndCompare(t, storm, { kills, healMs: 180_000, lifeMs: 3500 });
+    await killAndCompare(t, storm, { kills: 24, healMs, lifeMs: 3500 });
     await outages;
     t.diagnostic(`S3: ${s3Proxy.harmed} of ${s3Proxy.asked.length} requests harmed`);
     t.diagnostic(`PostgreSQL: ${catalogProxy.harmed} connections harmed, ${harmed.commits} of them in COMMIT`);
@@ -81,5 +98,69 @@ engineSuite('the crash test on S3 and PostgreSQL', { s3: seaweedfs, server: post
       days.filter(({ isEqual }) => !isEqual),
       [],
     );
+  });
+
+  test('the disk is deleted: what was shipped comes back, what was not is named, and nothing that the venue has is missing', async (t) => {
+    const { storm, schema, s3Proxy, harm } = await stormOnBoth(t, s3, server);
+    await storm.settle();
+    for (let kill = 0; kill < 4; kill++) await storm.killOne(4000);
+    await storm.heal(healMs);
+    // First rows still reach the lake whose bytes are not shipped any more, then neither does.
+    s3Proxy.fate = ({ method, path: name }) =>
+      method === 'PUT' && name.includes('/journal/') ? refused : { kind: 'pass' };
+    await sleep(3000);
+    s3Proxy.fate = () => refused;
+    await sleep(2000);
+    await storm.die();
+
+    const { dataDir } = storm.config;
+    const journal = path.join(dataDir, 'journal');
+    const kept = path.join(storm.folder.path, 'kept');
+    cpSync(journal, kept, { recursive: true });
+    rmSync(dataDir, { recursive: true });
+    harm();
+
+    // Neither can begin anew where others would be told that nothing is missing.
+    for (const command of ['serve', 'record']) {
+      const refusedStart = await runTidemark(['--config', storm.file, command]);
+      assert.match(refusedStart.stderr, /tidemark restore.*\[journal-lost\]/, command);
+    }
+    rmSync(dataDir, { recursive: true, force: true });
+    const restore = async (...options: string[]): Promise<RestoredReport> => {
+      const { code, stdout, stderr } = await runTidemark(['--config', storm.file, 'restore', '--json', ...options]);
+      assert.equal(code, 0, stdout + stderr);
+      return (JSON.parse(stdout) as { data: RestoredReport }).data;
+    };
+    const foreseen = await restore('--dry-run');
+    const report = await restore();
+    t.diagnostic(JSON.stringify(report));
+    const [newest] = await server.query(`SELECT positions FROM ${schema}.versions ORDER BY version DESC LIMIT 1`);
+    const positions = JSON.parse(newest!['positions'] as string) as { writer: string; sequence: number }[];
+    for (const { writer, shippedTo, derivedTo, lost, damage } of report.journals) {
+      const [had, has] = await Promise.all(
+        [kept, journal].map((folder) => journalRecords(path.join(folder, writer), writer)),
+      );
+      const shipped = [...had!.keys()].filter((sequence) => sequence < shippedTo!.sequence);
+      assert.ok(shipped.length > 10, `${writer}: ${shipped.length} records were shipped`);
+      for (const sequence of shipped) {
+        assert.equal(has!.get(sequence), had!.get(sequence), `${writer}: record ${sequence} came back as it was`);
+      }
+      const derived = positions.find((position) => position.writer === writer)!.sequence;
+      assert.equal(derivedTo!.sequence, derived);
+      assert.deepEqual(damage, []);
+      const gone = [...had!.keys()].filter((sequence) => sequence >= shippedTo!.sequence);
+      assert.ok(gone.length > 0, `${writer}: some records were not shipped`);
+      const inLake = gone.filter((sequence) => sequence < derived).length;
+      assert.equal(lost?.records ?? 0, inLake, `${writer}: those whose rows are in the lake alone are counted`);
+      const { shippedTo: foreseenTo } = foreseen.journals.find((one) => one.writer === writer)!;
+      assert.deepEqual(foreseenTo, shippedTo);
+    }
+    assert.ok(
+      report.journals.some(({ lost }) => lost !== null),
+      'the lake was ahead of what was shipped',
+    );
+
+    storm.revive();
+    await healAndCompare(t, storm, healMs);
   });
 });
