@@ -104,6 +104,21 @@ export async function tryBucket(layout: Layout, lake: Config['lake']) {
   }
 }
 
+/**
+ * The bucket of a data folder that is gone becomes that of this one, which takes the other's place: what a catalog that is
+ * gone, too, had there are leftovers then.
+ */
+export async function adoptBucket(layout: Layout, lake: Config['lake']): Promise<void> {
+  const { openS3Blobs } = await import('../blobs/s3.ts');
+  const remote = openS3Blobs(s3OptionsOf(lake));
+  try {
+    const owner = await remote.owner();
+    if (owner !== undefined) writeStoreId(layout, owner);
+  } finally {
+    await remote.close();
+  }
+}
+
 function readStoreId({ storeFile }: Layout): string | undefined {
   if (!existsSync(storeFile)) return undefined;
   try {

@@ -9,6 +9,7 @@ import type { JournalPosition } from '../ports/journal.ts';
 import type { World } from '../ports/world.ts';
 import type { Config } from './config.ts';
 import { lockJournals } from './journal-locks.ts';
+import { adoptBucket } from './lake-blobs.ts';
 import { type Layout, layoutOf } from './layout.ts';
 import { journalsOf, openShippingStore, type ShippingStore } from './shipped.ts';
 import { version } from './version.ts';
@@ -93,6 +94,7 @@ export async function restoreFolder(
       rmSync(journalFolder(layout), { recursive: true, force: true });
       renameSync(journalFolder(work), journalFolder(layout));
       world.files.syncFolder(layout.dataDir);
+      if (config.lake.store === 's3' && derived === undefined) await adoptBucket(layout, config.lake);
       return report(journals);
     } finally {
       locks.release();
