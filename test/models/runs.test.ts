@@ -2,66 +2,18 @@ import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { Batch } from '../../src/domain/batch.ts';
-import type { Instrument } from '../../src/domain/instrument.ts';
 import { dayUs, hourUs, minuteUs, secondUs } from '../../src/domain/interval.ts';
-import { Slots } from '../../src/domain/slots.ts';
-import { bookTickers, trades } from '../../src/domain/tables/index.ts';
 import { failureOf, rangeText } from '../../src/models/run.ts';
 import { testModels } from '../../src/models/test-models.ts';
 import { openDuckdbModelRunner } from '../../src/warehouse/model-runner.ts';
 import { createNodeWorld } from '../../src/world/node/index.ts';
-import { type ModelLake, modelLake, ownModels, refuseFailure } from './model-lake.ts';
+import { btc, commit, eth, quotesIn, slots, startUs, tradesIn } from './made-rows.ts';
+import { modelLake, ownModels, refuseFailure } from './model-lake.ts';
 
-const startUs = Date.UTC(2026, 0, 5) * 1000;
-const btc: Instrument = { venue: 'binance', market: 'spot', symbol: 'BTCUSDT' };
-const eth: Instrument = { venue: 'binance', market: 'spot', symbol: 'ETHUSDT' };
 const tables = [
   'candles_1m', 'candles_5m', 'candles_15m', 'candles_1h', 'candles_1d', 'volumes', 'volatility', 'correlations',
   'spread_liquidity', 'daily_report',
 ]; // biome-ignore format: a list
-
-/** A trade every `everyUs` of [fromUs, toUs), whose id and values come from its time alone. */
-function tradesIn(slots: Slots, instrument: Instrument, fromUs: number, toUs: number, everyUs = 10 * secondUs): Batch {
-  const batch = new Batch(trades);
-  const slot = slots.atLeast(instrument, 2, 5).index;
-  for (let atUs = fromUs; atUs < toUs; atUs += everyUs) {
-    const row = batch.add(slot);
-    const id = Math.floor((atUs - startUs) / secondUs) + 10_000_000;
-    const columns = batch.columns;
-    columns.trade_id[row] = id;
-    columns.price[row] = 6_000_000 + ((id * 7919) % 5003);
-    columns.quantity[row] = 1 + ((id * 104_729) % 100_003);
-    columns.traded_at[row] = columns.event_at[row] = columns.received_at[row] = atUs;
-    columns.buyer_is_maker[row] = id % 3 === 0 ? 1 : 0;
-    columns.is_market[row] = 1;
-    columns.origin[row] = 'frame';
-  }
-  return batch as unknown as Batch;
-}
-
-function quotesIn(slots: Slots, instrument: Instrument, fromUs: number, toUs: number): Batch {
-  const batch = new Batch(bookTickers);
-  const slot = slots.atLeast(instrument, 2, 5).index;
-  for (let atUs = fromUs; atUs < toUs; atUs += 17 * secondUs) {
-    const row = batch.add(slot);
-    const id = Math.floor((atUs - startUs) / secondUs) + 1;
-    const columns = batch.columns;
-    columns.update_id[row] = id;
-    columns.bid_price[row] = 6_000_000 + (id % 97);
-    columns.ask_price[row] = 6_000_000 + (id % 97) + 1 + (id % 5);
-    columns.bid_quantity[row] = columns.ask_quantity[row] = 1 + (id % 1000);
-    columns.event_at[row] = Number.NaN;
-    columns.received_at[row] = atUs;
-  }
-  return batch as unknown as Batch;
-}
-
-const slots = new Slots();
-
-function commit({ lake }: ModelLake, ...batches: Batch[]): Promise<number> {
-  return lake.commit({ slots, batches, positions: [], checkpoint: new Uint8Array([1]) });
-}
 
 /** Models of the project with files of one's own beside them. */
 function ownFolder(t: TestContext, folder: string, files: Readonly<Record<string, string>> = {}): string {
