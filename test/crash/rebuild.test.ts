@@ -6,10 +6,12 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { configSchema } from '../../src/cli/config.ts';
 import { layoutOf } from '../../src/cli/layout.ts';
+import { openShipping, openShippingStore } from '../../src/cli/shipped.ts';
 import { openSource, openStores, runEngine, runRecorder } from '../../src/cli/wire.ts';
 import { startHarbour } from '../../src/harbour/index.ts';
 import { SeededRandom } from '../../src/harbour/random.ts';
 import { openJournalReader } from '../../src/journal/reader.ts';
+import { openShippedReader } from '../../src/journal/shipped-reader.ts';
 import { Committer, parseCheckpoint } from '../../src/pipeline/committer.ts';
 import { Derivation } from '../../src/pipeline/derivation.ts';
 import { rebuild } from '../../src/pipeline/rebuild.ts';
@@ -183,6 +185,24 @@ test('everything derived is the same when it is rebuilt from the journals', asyn
     });
     assertSame(hashes, `rebuilt, ${order[0]!.writer} first`);
   }
+});
+
+test('everything derived is the same when it is rebuilt from where the journals were shipped', async () => {
+  const config = configSchema.parse({ dataDir: layout.dataDir, shipping: { store: path.join(folder, 'store') } });
+  const shipping = (await openShipping(config, layout, world, log))!;
+  shipping.start();
+  await shipping.stop(60_000);
+  const blobs = (await openShippingStore(config, layout))!;
+  const shipped: JournalReader[] = [];
+  for (const { writer } of readers) {
+    const scratchFolder = path.join(folder, `shipped-${writer}`);
+    shipped.push(await openShippedReader(world, { blobs, writer, scratchFolder }));
+  }
+  const hashes = await withNewLake(async (lake) => {
+    await rebuild({ source: openSource(), lake, readers: shipped, commit, timers: world.timers });
+  });
+  for (const reader of shipped) await reader.close();
+  assertSame(hashes, 'rebuilt from shipped objects');
 });
 
 const alternating = () => {
