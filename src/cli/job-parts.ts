@@ -1,4 +1,6 @@
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { type DataKind, dataKinds } from '../domain/state.ts';
 import {
   compactJob,
   compressJob,
@@ -71,5 +73,12 @@ export async function exportParts(
 ): Promise<ExportParts> {
   const { lake, blobs, warehouse } = stores;
   const exporter = openDuckdbExporter({ scratchFolder: path.join(layout.scratch, 'exports') });
-  return { lake, blobs, warehouse, exporter, world, dataKind: config.dataKind, version };
+  return { lake, blobs, warehouse, exporter, world, dataKind: recordedKind(config, layout), version };
+}
+
+/** What was recorded is told by the plan it was recorded by: a demo's folder is simulated whatever the settings at hand say. */
+function recordedKind({ dataKind }: Config, { planFile }: Layout): DataKind {
+  if (!existsSync(planFile)) return dataKind;
+  const plan = JSON.parse(readFileSync(planFile, 'utf8')) as { dataKind?: DataKind };
+  return dataKinds.find((kind) => kind === plan.dataKind) ?? dataKind;
 }

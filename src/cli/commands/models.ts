@@ -24,7 +24,10 @@ interface RunOptions {
 }
 
 export function registerModels(program: Command): void {
-  const models = program.command('models').description('SQL models: list, compute, test and document them');
+  const models = program
+    .command('models')
+    .description('SQL models: list, compute, test and document them')
+    .addHelpText('after', '\nExamples:\n  tidemark models\n  tidemark models run --dry-run\n  tidemark models test');
   models
     .command('list', { isDefault: true })
     .description('the models of the folder, what each refers to, and what is published of it')
