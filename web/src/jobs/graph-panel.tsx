@@ -131,6 +131,7 @@ export function GraphPanel({
                 type="button"
                 className="node"
                 data-sign={face.sign}
+                data-absent={job.notAvailable !== null}
                 aria-pressed={selected === node.name}
                 title={`${job.description}\n${face.line}`}
                 style={{ left: `${x}px`, top: `${y}px`, width: `${nodeWidth}px` }}

@@ -7,7 +7,7 @@ export interface SeriesChoice {
 
 type Columns = readonly { readonly name: string; readonly type: string }[];
 
-/** The column that gives the time, and those that can be drawn over it; undefined where there is no such pair. */
+/** The column that gives the time, and those that can be drawn over it, measures before counts; undefined where there is no such pair. */
 export function chartable(
   columns: Columns,
 ): { readonly time: number; readonly values: readonly SeriesChoice[] } | undefined {
@@ -17,7 +17,8 @@ export function chartable(
   const values = columns
     .map(({ name }, column) => ({ name, column }))
     .filter(({ column, name }) => isNumeric(kinds[column]!) && !/(^|_)id$/.test(name));
-  return values.length === 0 ? undefined : { time, values };
+  const rank = ({ column }: SeriesChoice): number => ['float', 'decimal', 'integer'].indexOf(kinds[column]!);
+  return values.length === 0 ? undefined : { time, values: values.sort((a, b) => rank(a) - rank(b)) };
 }
 
 export interface SeriesPoint {

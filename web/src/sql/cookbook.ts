@@ -10,7 +10,7 @@ export const cookbook: readonly Recipe[] = [
     name: 'resample',
     what: 'Candles of any length from trades, exact',
     sql: `-- candles of 15 seconds from trades; every figure is exact
-SELECT time_bucket(INTERVAL 15 seconds, traded_at) AS at,
+SELECT time_bucket(INTERVAL 15 seconds, traded_at) AS bucket_at,
   arg_min(price, trade_id) AS open,
   max(price) AS high,
   min(price) AS low,
@@ -20,15 +20,15 @@ SELECT time_bucket(INTERVAL 15 seconds, traded_at) AS at,
 FROM trades
 WHERE market = :market AND symbol = :symbol
   AND traded_at >= :from AND traded_at < :to
-GROUP BY at
-ORDER BY at;
+GROUP BY bucket_at
+ORDER BY bucket_at;
 `,
   },
   {
     name: 'vwap',
     what: 'Volume-weighted price and the takers’ share',
     sql: `-- sums are exact; the quotient is a statistic and therefore a double
-SELECT time_bucket(INTERVAL 15 seconds, traded_at) AS at,
+SELECT time_bucket(INTERVAL 15 seconds, traded_at) AS bucket_at,
   count(*) AS trades,
   sum(quantity) AS volume,
   sum(quote_quantity) AS notional,
@@ -37,8 +37,8 @@ SELECT time_bucket(INTERVAL 15 seconds, traded_at) AS at,
 FROM trades
 WHERE market = :market AND symbol = :symbol
   AND traded_at >= :from AND traded_at < :to
-GROUP BY at
-ORDER BY at;
+GROUP BY bucket_at
+ORDER BY bucket_at;
 `,
   },
   {
@@ -72,7 +72,7 @@ ORDER BY state = 'repaired', closed_at - opened_at DESC NULLS FIRST;
     name: 'spread percentiles',
     what: 'Spread in basis points, by minute',
     sql: `-- of every best price that was received; a double, because a ratio is a statistic
-SELECT date_trunc('minute', received_at) AS at,
+SELECT date_trunc('minute', received_at) AS bucket_at,
   quantile_cont(bps, 0.5) AS median,
   quantile_cont(bps, 0.95) AS p95,
   max(bps) AS most,
@@ -83,8 +83,8 @@ FROM (
   WHERE market = :market AND symbol = :symbol
     AND received_at >= :from AND received_at < :to
 )
-GROUP BY at
-ORDER BY at;
+GROUP BY bucket_at
+ORDER BY bucket_at;
 `,
   },
 ];

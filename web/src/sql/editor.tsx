@@ -89,6 +89,26 @@ const parameters = ViewPlugin.fromClass(
   { decorations: (plugin) => plugin.decorations },
 );
 
+/**
+ * Typing over a selection, done by the editor itself: the browser would keep the look of what it replaces in a style
+ * attribute, which the page's policy refuses and complains of.
+ */
+const typeOver = EditorView.domEventHandlers({
+  beforeinput(event, view) {
+    const { main } = view.state.selection;
+    const text = event.data;
+    if (event.inputType !== 'insertText' || text === null || main.empty || view.composing) return false;
+    event.preventDefault();
+    const insert = () =>
+      view.state.update(view.state.replaceSelection(text), { userEvent: 'input.type', scrollIntoView: true });
+    const isTaken = view.state
+      .facet(EditorView.inputHandler)
+      .some((handler) => handler(view, main.from, main.to, text, insert));
+    if (!isTaken) view.dispatch(insert());
+    return true;
+  },
+});
+
 export interface EditorHandle {
   readonly text: () => string;
   readonly selection: () => { readonly from: number; readonly to: number };
@@ -155,9 +175,12 @@ export function SqlEditor({
         icons: false,
         override: [nameCompletion(() => latest.current.known), keywordCompletionSource(offered, true)],
       }),
+      typeOver,
       editorTheme,
       placeholder('SELECT …'),
-      EditorView.contentAttributes.of({ 'aria-label': 'SQL; Ctrl Enter runs the statement at the cursor' }),
+      EditorView.contentAttributes.of({
+        'aria-label': 'SQL; Ctrl Enter runs the statement at the cursor',
+      }),
       EditorView.updateListener.of((update) => {
         if (update.docChanged) latest.current.onChange(update.state.doc.toString());
       }),

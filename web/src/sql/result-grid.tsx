@@ -26,9 +26,12 @@ interface Place {
 /** Wide enough for what the first rows hold. */
 function startWidth(answer: SqlAnswer, column: number): number {
   const { name, type } = answer.columns[column]!;
+  const isTime = kindOf(type) === 'time';
+  const lengthOf = (text: string | null): number =>
+    text === null ? 4 : isTime ? instantText(text).length : text.length;
   let letters = Math.max(name.length, typeText(type).length * 0.82);
   for (const row of answer.rows.slice(0, widthSample))
-    letters = Math.max(letters, Math.min(60, (row[column] ?? '').length));
+    letters = Math.max(letters, Math.min(60, lengthOf(row[column] ?? null)));
   return Math.round(Math.max(64, Math.min(380, letters * 7 + 22)));
 }
 

@@ -57,7 +57,7 @@ export function SqlPage() {
   const [open, setOpen] = useState<Open>();
   const [limits, setLimits] = useState({ maxRows: 10_000, timeoutMs: 30_000 });
   const [said, setSaid] = useState('');
-  const [linked, setLinked] = useState(lastView !== undefined);
+  const [linked, setLinked] = useState(true);
   const [own, setOwn] = useState<ParameterTexts>({ market: 'spot', symbol: '', from: 'now-1h', to: 'now' });
   const nowUs = serverNowUs(connection);
   const cold = isCold(connection.word);
