@@ -126,7 +126,7 @@ export function recordsQuestion(
   const name = stream === 'kline' ? `'kline_' || "interval"` : sqlText(stream);
   return `SELECT ${id} AS instrument, ${name} AS stream, count(*) FILTER (WHERE ${within(timeColumn, range)}),
     epoch_us(min(${timeColumn})), epoch_us(max(${timeColumn}))
-    FROM ${table} WHERE ${of(scope)} AND ${within(timeColumn, near)} GROUP BY ALL ORDER BY instrument, stream`;
+    FROM ${table} WHERE ${of(scope)} AND ${within(timeColumn, near)} GROUP BY ALL`;
 }
 
 /** Gaps that touch the range, in their order of opening. */

@@ -84,8 +84,8 @@ class FigureReader {
     const streamRows = await this.#streams(gaps);
     onProgress(0.3, 'reading candles');
     const summaries = await this.#summaries();
-    const known = new Set([...streamRows.map((row) => row.instrument), ...summaries.map((row) => row.instrument)]);
-    if (known.size === 0 && !gaps.some((gap) => wish.subject === marketSubject || gap.instrument === wish.subject)) {
+    const known = [...streamRows, ...summaries, ...gaps].map((row) => row.instrument);
+    if (this.#scope === undefined ? known.length === 0 : !known.includes(wish.subject)) {
       throw new TidemarkError('not-recorded', {
         doing: 'make a report of',
         what: `${wish.subject}, ${new Date(wish.fromUs / 1000).toISOString()} to ${new Date(wish.toUs / 1000).toISOString()}`,
@@ -255,24 +255,25 @@ class FigureReader {
 
   async #streams(gaps: readonly GapFigure[]): Promise<StreamFigure[]> {
     const wish = this.#wish;
+    // A replay's book tickers carry the time of the replay: their place in the range is not known.
+    const shown = streams.filter(({ timeColumn }) => this.#dataKind !== 'replay' || timeColumn !== 'received_at');
+    const near = { fromUs: wish.fromUs - reachUs, toUs: wish.toUs + reachUs };
+    const needs = shown.map(({ table }) => this.#needs(table, near)).filter((needed) => this.#lake.has(needed));
+    const asked = shown.filter(({ table }) => needs.some((needed) => needed.table === table));
+    const sql = asked
+      .map((stream) => questions.recordsQuestion(this.#scope, stream, wish, reachUs))
+      .join(' UNION ALL ');
+    const records = asked.length === 0 ? [] : await this.#lake.query(sql, needs);
     const found: StreamFigure[] = [];
-    for (const { stream, table, timeColumn, hasIds } of streams) {
-      // A replay's book tickers carry the time of the replay: their place in the range is not known.
-      if (this.#dataKind === 'replay' && timeColumn === 'received_at') continue;
-      const needed = this.#needs(table, { fromUs: wish.fromUs - reachUs, toUs: wish.toUs + reachUs });
-      const records = this.#lake.has(needed)
-        ? await this.#lake.query(questions.recordsQuestion(this.#scope, { table, timeColumn, stream }, wish, reachUs), [
-            needed,
-          ])
-        : [];
+    for (const { stream, hasIds } of shown) {
       // Klines are a stream for each interval.
       const isOwn = (name: string) => name === stream || name.startsWith(`${stream}_`);
       const ofStream = gaps.filter((gap) => isOwn(gap.stream));
       const names = new Set([
-        ...records.map(([instrument, name]) => `${name} ${instrument}`),
+        ...records.filter(([, name]) => isOwn(name!)).map(([instrument, name]) => `${name} ${instrument}`),
         ...ofStream.map((gap) => `${gap.stream} ${gap.instrument}`),
       ]);
-      for (const key of names) {
+      for (const key of [...names].sort()) {
         const name = key.slice(0, key.indexOf(' '));
         const instrument = key.slice(name.length + 1);
         const row = records.find((record) => record[0] === instrument && record[1] === name);

@@ -113,7 +113,7 @@ async function record(lake: Lake, options: DayOptions): Promise<number> {
     instruments = [btc, eth, hostile],
     fromUs = dayStartUs,
     toUs = dayStartUs + dayUs,
-    tradeEveryUs = 8 * secondUs,
+    tradeEveryUs = 20 * secondUs,
     hasBooks = true,
   } = options;
   const slots = new Slots();
@@ -241,7 +241,7 @@ async function record(lake: Lake, options: DayOptions): Promise<number> {
     columns.held_count[row] = gap.heldCount ?? 0;
     columns.by_aggregate_count[row] = 0;
     columns.tried[row] = gap.state === 'declared' ? 'no source' : '';
-    columns.decided_at[row] = gap.closedAtUs;
+    columns.decided_at[row] = Number.isNaN(gap.closedAtUs) ? gap.openedAtUs : gap.closedAtUs;
   }
   if ((options.gaps ?? []).length > 0) {
     const row = findings.add(slotOf(instruments.includes(hostile) ? hostile : btc));
