@@ -267,3 +267,356 @@ test('larger priority goes first, then who waits longer', async (t) => {
   await jobs.advance(minute);
   assert.deepEqual(order, ['a', 'c', 'b', 'a'], 'the first began before the others were asked for');
 });
+
+test('a job that comes after two runs once both are done, and again for each partition', async (t) => {
+  const order: string[] = [];
+  const work = (name: string, ms: number) => async (context: { partition: string | undefined }) => {
+    await jobs.pause(ms);
+    order.push(`${name} ${context.partition}`);
+    return {};
+  };
+  const day = { partitioning: 'day' } as const;
+  const jobs = await simulatedJobs(t, {
+    jobs: [
+      jobOf('last', { ...day, schedule: { kind: 'after' }, after: ['left', 'right'], work: work('last', 10) }),
+      jobOf('left', { ...day, schedule: { kind: 'after' }, after: ['first'], work: work('left', 1000) }),
+      jobOf('right', { ...day, schedule: { kind: 'after' }, after: ['first'], work: work('right', 3000) }),
+      jobOf('first', { ...day, schedule: { kind: 'settled' }, work: work('first', 10) }),
+    ],
+  });
+  jobs.settle('2026-03-09', ['2026-03-08', '2026-03-09']);
+  await jobs.advance(5 * minute);
+  for (const date of ['2026-03-08', '2026-03-09']) {
+    const of = order.filter((line) => line.endsWith(date)).map((line) => line.split(' ')[0]);
+    assert.deepEqual([of[0], of.slice(1, 3).sort(), of[3], of.length], ['first', ['left', 'right'], 'last', 4], date);
+  }
+  const last = await jobs.runsOf('last');
+  assert.deepEqual(
+    last.map(({ cause }) => cause),
+    ['after right', 'after right'],
+  );
+  await jobs.advance(10 * minute);
+  assert.equal(order.length, 8, 'a settled day is run once');
+});
+
+test('a job waits while one before it has failed, and goes on when that was repeated', async (t) => {
+  let isBroken = true;
+  const jobs = await simulatedJobs(t, {
+    jobs: [
+      jobOf('first', {
+        maxAttempts: 1,
+        work: async () => {
+          if (isBroken) throw new Error('broken');
+          return {};
+        },
+      }),
+      jobOf('then', { schedule: cron('0 13 * * *'), after: ['first'] }),
+    ],
+  });
+  const { id } = await jobs.desk.start('first', {});
+  await jobs.advance(hour);
+  const [waiting] = await jobs.runsOf('then');
+  assert.deepEqual([waiting?.state, waiting?.waitsFor], ['queued', 'first, which is failed']);
+  isBroken = false;
+  await jobs.desk.retry(id);
+  await jobs.advance(minute);
+  assert.equal((await jobs.desk.run(id)).run.state, 'done');
+  assert.equal((await jobs.runsOf('then'))[0]?.state, 'done');
+  await assert.rejects(jobs.desk.retry(id), { code: 'job-conflict' });
+});
+
+test('a graph with a circle, an unknown name or partitions that do not fit is refused', async () => {
+  const { JobGraph } = await import('./graph.ts');
+  const refused: [Parameters<typeof jobOf>[], RegExp][] = [
+    [
+      [
+        ['a', { after: ['b'] }],
+        ['b', { after: ['c'] }],
+        ['c', { after: ['a'] }],
+      ],
+      /it comes after itself: a → c → b → a/,
+    ],
+    [[['a', { after: ['a'] }]], /after itself: a → a/],
+    [[['models'], ['b', { after: ['modles'] }]], /there is no such job — did you mean models\?/],
+    [[['a'], ['a']], /two of that name/],
+    [[['A b']], /that is no name/],
+    [[['a', { schedule: { kind: 'after' } }]], /there are none/],
+    [[['a', { schedule: { kind: 'settled' } }]], /has no run a day/],
+    [[['a', { partitioning: 'day', schedule: { kind: 'interval', everyMs: 1000 } }]], /says no day/],
+    [[['a'], ['b', { partitioning: 'day', after: ['a'] }]], /not partitioned alike/],
+  ];
+  for (const [jobs, message] of refused) {
+    assert.throws(() => new JobGraph(jobs.map((one) => jobOf(...one))), { code: 'bad-jobs', message });
+  }
+});
+
+test('a catch-up runs each day of its range once, in the order asked, no more at once than asked, with the jobs after', async (t) => {
+  const ran: string[] = [];
+  let under = 0;
+  let most = 0;
+  const work = (name: string) => async (context: { partition: string | undefined }) => {
+    under += 1;
+    most = Math.max(most, under);
+    await jobs.pause(1000);
+    under -= 1;
+    ran.push(`${name} ${context.partition}`);
+    if (name === 'a' && context.partition === '2026-03-03' && !ran.includes('mended')) throw new Error('broken day');
+    return {};
+  };
+  const day = { partitioning: 'day', concurrency: 4 } as const;
+  const jobs = await simulatedJobs(t, {
+    jobs: [
+      jobOf('a', { ...day, maxAttempts: 1, work: work('a') }),
+      jobOf('b', { ...day, after: ['a'], schedule: { kind: 'after' }, work: work('b') }),
+      jobOf('c', { ...day, after: ['b'], schedule: { kind: 'after' }, work: work('c') }),
+      jobOf('other', { ...day, work: work('other') }),
+    ],
+  });
+  jobs.settle('2026-03-04', []);
+  const asked = await jobs.desk.catchUp('a', {
+    from: '2026-03-01',
+    to: '2026-03-05',
+    atOnce: 2,
+    order: 'newest-first',
+    withFollowing: true,
+  });
+  assert.deepEqual([asked.jobs, asked.days.length], [['a', 'b', 'c'], 15]);
+  await jobs.advance(2 * minute);
+  assert.equal(most, 2);
+  const stateOf = async (job: string, date: string) =>
+    (await jobs.desk.overview()).catchUps[0]!.days.find((one) => one.job === job && one.date === date)!.state;
+  assert.deepEqual(ran.filter((line) => line.startsWith('a')).slice(0, 2), ['a 2026-03-04', 'a 2026-03-03']);
+  assert.equal(await stateOf('a', '2026-03-05'), 'held', 'that day is not settled');
+  assert.equal(await stateOf('a', '2026-03-03'), 'failed');
+  assert.equal(await stateOf('b', '2026-03-03'), 'queued', 'it waits for the day before it in the graph');
+  assert.equal(await stateOf('c', '2026-03-01'), 'done');
+  const { runs } = await jobs.desk.runs({ job: 'b', limit: 9 });
+  assert.ok(runs.some(({ waitsFor }) => waitsFor === 'a, which is failed'));
+
+  await jobs.desk.changeCatchUp(asked.id, 'pause');
+  jobs.settle('2026-03-05', []);
+  ran.push('mended');
+  const broken = (await jobs.desk.runs({ job: 'a', states: ['failed'], limit: 9 })).runs[0]!;
+  await jobs.desk.retry(broken.id);
+  const before = ran.length;
+  await jobs.advance(minute);
+  assert.equal(ran.length, before, 'nothing starts while it is paused');
+  await jobs.desk.changeCatchUp(asked.id, 'resume');
+  await jobs.advance(minute);
+  const [after] = (await jobs.desk.overview()).catchUps;
+  assert.deepEqual([after!.state, after!.days.filter(({ state }) => state === 'done').length], ['done', 15]);
+  for (const name of ['a', 'b', 'c']) {
+    const dates = ran.filter((line) => line.startsWith(`${name} `));
+    assert.equal(new Set(dates).size, 5);
+    assert.equal(dates.length, name === 'a' ? 6 : 5, 'only the broken day ran twice');
+  }
+  await assert.rejects(jobs.desk.changeCatchUp(asked.id, 'cancel'), { code: 'job-conflict' });
+});
+
+test('a cancelled catch-up ends what runs and leaves nothing queued', async (t) => {
+  const jobs = await simulatedJobs(t, {
+    jobs: [
+      jobOf('a', {
+        partitioning: 'day',
+        work: async ({ signal }) => {
+          await jobs.pause(10_000);
+          signal.throwIfAborted();
+          return {};
+        },
+      }),
+    ],
+  });
+  jobs.settle('2026-12-31', []);
+  const { id } = await jobs.desk.catchUp('a', { from: '2026-01-01', to: '2026-01-31' });
+  await jobs.advance(15_000);
+  await jobs.desk.changeCatchUp(id, 'cancel');
+  await jobs.advance(minute);
+  const { counts } = await jobs.desk.overview();
+  assert.deepEqual([counts.done, counts.cancelled, counts.queued + counts.running], [1, 30, 0]);
+});
+
+test('what is refused is refused before there is a run', async (t) => {
+  const jobs = await simulatedJobs(t, {
+    jobs: [
+      jobOf('plain', { arguments: { table: /^[a-z]+$/ } }),
+      jobOf('daily', { partitioning: 'day' }),
+      jobOf('not-here', { notAvailable: 'the archive is not read yet' }),
+    ],
+  });
+  const refused: [() => Promise<unknown>, string, RegExp][] = [
+    [() => jobs.desk.start('plan', {}), 'unknown-job', /did you mean plain\?/],
+    [() => jobs.desk.start('plain', { partition: '2026-03-01' }), 'bad-run', /no run a day/],
+    [() => jobs.desk.start('plain', { arguments: { tabel: 'x' } }), 'bad-run', /it takes table/],
+    [() => jobs.desk.start('plain', { arguments: { table: 'X; DROP' } }), 'bad-run', /is no table/],
+    [() => jobs.desk.start('daily', {}), 'bad-run', /no day is named/],
+    [() => jobs.desk.start('daily', { partition: '2026-02-30' }), 'bad-run', /is no day/],
+    [() => jobs.desk.start('not-here', {}), 'not-available', /the archive is not read yet/],
+    [() => jobs.desk.catchUp('plain', { from: '2026-03-01', to: '2026-03-02' }), 'bad-run', /no run a day/],
+    [() => jobs.desk.catchUp('daily', { from: '2026-03-02', to: '2026-03-01' }), 'bad-run', /lies after/],
+    [() => jobs.desk.catchUp('daily', { from: '1900-01-01', to: '2026-03-01' }), 'bad-run', /more than 20000 runs/],
+    [() => jobs.desk.cancel(99), 'unknown-run', /there is none/],
+    [() => jobs.desk.log(99, { after: 0, limit: 1, level: 'debug' }), 'unknown-run', /there is none/],
+    [() => jobs.desk.changeCatchUp(9, 'pause'), 'unknown-catch-up', /find the catch-up 9/],
+  ];
+  for (const [ask, code, message] of refused) await assert.rejects(ask(), { code, message });
+  assert.equal((await jobs.desk.runs({ limit: 9 })).kept, 0);
+});
+
+test('a paused job makes and starts nothing, goes on where it was, and runs when asked by hand', async (t) => {
+  const jobs = await simulatedJobs(t, { jobs: [jobOf('a', { schedule: cron('*/10 * * * *') })] });
+  await jobs.advance(12 * minute);
+  assert.ok((await jobs.desk.pause('a')).isPaused);
+  await jobs.advance(hour);
+  assert.equal((await jobs.runsOf('a')).length, 1);
+  await jobs.desk.start('a', {});
+  await jobs.advance(minute);
+  assert.equal((await jobs.runsOf('a')).length, 2);
+  await jobs.crash();
+  await jobs.advance(hour);
+  assert.equal((await jobs.runsOf('a')).length, 2, 'it stays paused across a restart');
+  assert.ok(!(await jobs.desk.resume('a')).isPaused);
+  await jobs.advance(minute);
+  assert.equal((await jobs.runsOf('a')).length, 3, 'one run makes up for all that was passed over');
+});
+
+test('a run whose inputs are those of the last one done is skipped; idle runs in a row leave one', async (t) => {
+  let inputs = 'one';
+  let works = 0;
+  const jobs = await simulatedJobs(t, {
+    jobs: [
+      jobOf('careful', { inputs: async () => inputs, work: async () => ({ rows: ++works }) }),
+      jobOf('idle', { schedule: { kind: 'interval', everyMs: 30_000 }, work: async () => ({ isIdle: true }) }),
+    ],
+  });
+  const run = async () => {
+    const { id } = await jobs.desk.start('careful', {});
+    await jobs.advance(1000);
+    return (await jobs.desk.run(id)).run;
+  };
+  assert.equal((await run()).state, 'done');
+  const second = await run();
+  assert.deepEqual([second.state, second.effect], ['skipped', 'inputs unchanged']);
+  inputs = 'two';
+  assert.equal((await run()).state, 'done');
+  assert.equal(works, 2);
+  await jobs.advance(hour);
+  assert.equal((await jobs.runsOf('idle')).length, 1);
+  await jobs.desk.start('idle', {});
+  await jobs.advance(hour);
+  assert.equal((await jobs.runsOf('idle')).length, 2, 'what was asked for by hand is kept');
+});
+
+test('runs that died with their process are tried again, lost attempts are history, and one that always dies ends', async (t) => {
+  let isDeadly = true;
+  const jobs = await simulatedJobs(t, {
+    jobs: [
+      jobOf('a', {
+        maxAttempts: 2,
+        work: async () => {
+          if (isDeadly) await new Promise(() => {});
+          return {};
+        },
+      }),
+      jobOf('deadly', { timeoutMs: 90 * day, work: () => new Promise(() => {}) }),
+    ],
+  });
+  const { id } = await jobs.desk.start('a', {});
+  const { id: deadly } = await jobs.desk.start('deadly', {});
+  for (let death = 0; death < 3; death++) {
+    await jobs.advance(minute);
+    await jobs.crash(5000);
+  }
+  isDeadly = false;
+  await jobs.advance(minute);
+  const { run, attempts } = await jobs.desk.run(id);
+  assert.equal(run.state, 'done');
+  assert.deepEqual(
+    attempts.map(({ outcome }) => outcome),
+    ['lost', 'lost', 'lost', 'done'],
+  );
+  for (const { startedAtUs, endedAtUs } of attempts) assert.ok(endedAtUs! >= startedAtUs);
+  for (let death = 0; death < 8; death++) {
+    await jobs.crash(1000);
+    await jobs.advance(20 * minute);
+  }
+  const dead = (await jobs.desk.run(deadly)).run;
+  assert.deepEqual([dead.state, dead.error?.message], ['failed', 'its process ended under it 10 times']);
+});
+
+test('a scheduler that another followed writes nothing more and says so', async (t) => {
+  let works = 0;
+  const jobs = await simulatedJobs(t, {
+    jobs: [jobOf('a', { work: async () => ({ rows: ++works }) })],
+  });
+  const first = jobs.scheduler;
+  const { id } = await jobs.desk.start('a', {});
+  await jobs.advance(1000);
+  await jobs.crash();
+  await assert.rejects(first.ask('a', {}), { code: 'fence-lost' });
+  await assert.rejects(first.done, { code: 'fence-lost' });
+  assert.equal((await jobs.desk.run(id)).run.state, 'done');
+  assert.equal(works, 1);
+});
+
+test('a stop tells work to end, and the run is taken up again by the next scheduler', async (t) => {
+  let begun = 0;
+  const jobs = await simulatedJobs(t, {
+    jobs: [
+      jobOf('a', {
+        work: async ({ signal }) => {
+          begun += 1;
+          if (begun > 1) return {};
+          await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+          return {};
+        },
+      }),
+    ],
+  });
+  const { id } = await jobs.desk.start('a', {});
+  await jobs.advance(1000);
+  await jobs.settled(jobs.scheduler.stop());
+  assert.equal((await jobs.desk.run(id)).attempts[0]?.error?.code, 'stopped');
+  await jobs.crash(1000);
+  await jobs.advance(1000);
+  const { run, attempts } = await jobs.desk.run(id);
+  assert.deepEqual([run.state, attempts.map(({ outcome }) => outcome)], ['done', ['lost', 'done']]);
+});
+
+test('a full disk under the record loses nothing: ends are recorded when there is room again', async (t) => {
+  let works = 0;
+  const jobs = await simulatedJobs(t, {
+    jobs: [
+      jobOf('a', {
+        work: async () => {
+          works += 1;
+          await jobs.pause(1000);
+          return { rows: works };
+        },
+      }),
+    ],
+  });
+  const { id } = await jobs.desk.start('a', {});
+  await jobs.advance(500);
+  const { store } = jobs;
+  const change = store.change.bind(store);
+  store.change = async () => {
+    throw new TidemarkError('disk-full', { doing: 'record', retry: 'later' });
+  };
+  await jobs.advance(minute);
+  assert.equal((await jobs.desk.run(id)).run.state, 'running');
+  store.change = change;
+  await jobs.advance(minute);
+  const { run } = await jobs.desk.run(id);
+  assert.deepEqual([run.state, run.rows, run.attempts, works], ['done', 1, 1, 1]);
+});
+
+test('history beyond what is kept is forgotten', async (t) => {
+  const jobs = await simulatedJobs(t, {
+    keep: { days: 2, runs: 1000 },
+    jobs: [jobOf('a', { schedule: cron('0 * * * *') })],
+  });
+  await jobs.advance(5 * day);
+  assert.equal((await jobs.runsOf('a')).length, 120);
+  assert.equal(await jobs.settled(jobs.scheduler.forgetHistory()), 72);
+  assert.equal((await jobs.runsOf('a')).length, 48);
+});

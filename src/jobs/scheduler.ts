@@ -176,7 +176,7 @@ export class Scheduler {
     }
     checkArguments(job, request.arguments ?? {});
     return this.#turn(async () => {
-      if (request.whenSettled === true) await this.#lookAtDays();
+      if (request.whenSettled === true) await this.#lookAtDays(true);
       const run = this.#newRun(job, request.partition ?? null, askedFor, {
         arguments: request.arguments ?? {},
         waits: request.whenSettled === true ? ['day'] : [],
@@ -264,7 +264,7 @@ export class Scheduler {
     const order = request.order ?? 'oldest-first';
     if (order === 'newest-first') days.reverse();
     return this.#turn(async () => {
-      await this.#lookAtDays();
+      await this.#lookAtDays(true);
       const catchUp: StoredCatchUp = {
         id: this.#lastCatchUp + 1,
         job: name,
@@ -642,10 +642,10 @@ export class Scheduler {
     return atUs;
   }
 
-  /** Asks seldom: it is a look over all streams. */
-  async #lookAtDays(): Promise<void> {
+  /** Asks seldom unless somebody waits for the answer: it is a look over all streams. */
+  async #lookAtDays(isAskedFor = false): Promise<void> {
     const nowUs = this.options.world.clock.monotonicUs();
-    if (nowUs - this.#settledLookedUs < settledLookUs) return;
+    if (!isAskedFor && nowUs - this.#settledLookedUs < settledLookUs) return;
     const isAsked =
       this.graph.jobs.some(({ partitioning }) => partitioning === 'day') ||
       [...this.#runs.values()].some(({ state }) => state === 'held');
