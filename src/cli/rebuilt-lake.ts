@@ -5,13 +5,16 @@ import { secondUs } from '../domain/interval.ts';
 import { tables } from '../domain/tables/index.ts';
 import type { JournalLock } from '../journal/host.ts';
 import { openJournalReader } from '../journal/reader.ts';
+import { openShippedReader } from '../journal/shipped-reader.ts';
 import { rebuild } from '../pipeline/rebuild.ts';
+import type { JournalReader } from '../ports/journal.ts';
 import type { Lake } from '../ports/lake.ts';
 import type { World } from '../ports/world.ts';
 import type { Config } from './config.ts';
 import { isLocked, lockJournal } from './journal-locks.ts';
 import type { Layout } from './layout.ts';
 import { layoutOf } from './layout.ts';
+import { journalsOf, openShippingStore } from './shipped.ts';
 import { openSource, openStores } from './wire.ts';
 
 /** What one table holds of one instrument's day, before and after. */
@@ -42,7 +45,7 @@ export async function rebuildLake(
   config: Config,
   layout: Layout,
   world: World,
-  options: { readonly replaces: boolean },
+  options: { readonly replaces: boolean; readonly isFromShipped: boolean },
 ): Promise<Rebuilt> {
   const isShared = config.catalog.kind !== 'sqlite';
   if (isShared && options.replaces) {
@@ -61,7 +64,7 @@ export async function rebuildLake(
       now: 'rebuild without --replace compares; to begin anew remove catalog.sqlite, and the engine derives all into the bucket',
     });
   }
-  if (!existsSync(layout.recorderJournal)) {
+  if (!options.isFromShipped && !existsSync(layout.recorderJournal)) {
     throw new TidemarkError('not-found', {
       doing: 'rebuild from',
       what: layout.recorderJournal,
@@ -77,10 +80,12 @@ export async function rebuildLake(
     const stores = await openStores(beside);
     let frames: number;
     let days: RebuiltDay[] | undefined;
+    const { isFromShipped } = options;
     try {
-      frames = await derive(config, layout, world, stores.lake);
-      if (recorderLock !== undefined && (isShared || existsSync(layout.catalog))) {
-        days = await compare(config, layout, world, stores.lake);
+      const journals = isFromShipped ? openShippedJournals(config, layout, world) : openJournals(layout, world);
+      frames = await derive(config, await journals, world, stores.lake);
+      if ((recorderLock !== undefined || isFromShipped) && (isShared || existsSync(layout.catalog))) {
+        days = await compare(config, layout, world, stores.lake, isFromShipped);
       }
     } finally {
       await stores.close();
@@ -102,26 +107,61 @@ export async function rebuildLake(
   }
 }
 
-/** To the journals' synced end; the frames that the lake then comes from. */
-async function derive(config: Config, layout: Layout, world: World, lake: Lake): Promise<number> {
-  const readers = [await openJournalReader(world, { folder: layout.recorderJournal, writer: 'recorder' })];
-  if (existsSync(layout.engineJournal)) {
-    readers.push(await openJournalReader(world, { folder: layout.engineJournal, writer: 'engine' }));
+interface Journals {
+  readonly readers: readonly JournalReader[];
+  close(): Promise<void>;
+}
+
+async function openJournals(layout: Layout, world: World): Promise<Journals> {
+  const kept = journalsOf(layout).filter(({ folder }) => existsSync(folder));
+  const readers = await Promise.all(kept.map((journal) => openJournalReader(world, journal)));
+  return { readers, close: () => closeAll(readers) };
+}
+
+async function openShippedJournals(config: Config, layout: Layout, world: World): Promise<Journals> {
+  const blobs = await openShippingStore(config, layout);
+  if (blobs === undefined) {
+    throw new TidemarkError('config-invalid', {
+      doing: 'rebuild from shipped journals',
+      why: 'the settings name no store',
+      now: 'set shipping.store, or rebuild from the folder',
+    });
   }
+  const opening = journalsOf(layout).map(({ writer }) => {
+    const scratchFolder = path.join(layout.scratch, 'shipped', writer);
+    return openShippedReader(world, { blobs, writer, scratchFolder });
+  });
+  const readers = await Promise.all(opening);
+  return { readers, close: () => closeAll([...readers, blobs]) };
+}
+
+async function closeAll(all: readonly { close(): Promise<void> }[]): Promise<void> {
+  for (const one of all) await one.close();
+}
+
+/** To the journals' synced end; the frames that the lake then comes from. */
+async function derive(config: Config, { readers, close }: Journals, world: World, lake: Lake): Promise<number> {
   try {
     const commit = { periodUs: config.lake.commitSeconds * secondUs, maxRows: config.lake.maxPendingRows };
     const derivation = await rebuild({ source: openSource(), lake, readers, commit, timers: world.timers });
     return derivation.frameCount;
   } finally {
-    for (const reader of readers) await reader.close();
+    await close();
   }
 }
 
-async function compare(config: Config, layout: Layout, world: World, rebuilt: Lake): Promise<RebuiltDay[]> {
-  const stores = await openStores(layout, { settings: config });
+/** What is committed is looked at as it is where `isReadOnly`. */
+async function compare(
+  config: Config,
+  layout: Layout,
+  world: World,
+  rebuilt: Lake,
+  isReadOnly: boolean,
+): Promise<RebuiltDay[]> {
+  const stores = await openStores(layout, { settings: config, isReadOnly });
   try {
     // An engine that was killed left the lake behind its journals: what it would do first is done first.
-    await derive(config, layout, world, stores.lake);
+    if (!isReadOnly) await derive(config, await openJournals(layout, world), world, stores.lake);
     const key = (one: { table: string; symbol: string; date: string }) => `${one.table} ${one.symbol} ${one.date}`;
     const before = new Map((await stores.lake.contentHashes(tableNames)).map((one) => [key(one), one]));
     const after = new Map((await rebuilt.contentHashes(tableNames)).map((one) => [key(one), one]));

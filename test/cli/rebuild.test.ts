@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
+import path from 'node:path';
 import { test } from 'node:test';
 import { stringify as toYaml } from 'yaml';
 import type { Rebuilt } from '../../src/cli/rebuilt-lake.ts';
+import { openShipping } from '../../src/cli/shipped.ts';
 import { openStores } from '../../src/cli/wire.ts';
 import { Batch } from '../../src/domain/batch.ts';
 import { Slots } from '../../src/domain/slots.ts';
 import { findings } from '../../src/domain/tables/index.ts';
 import { nodeJournalHost } from '../../src/journal/node-host.ts';
+import { silentLog } from '../../src/ports/log.ts';
+import { createNodeWorld } from '../../src/world/node/index.ts';
 import { runTidemark, TemporaryFolder } from '../support/processes.ts';
 import { startSystem } from '../support/system.ts';
 
@@ -26,7 +30,15 @@ test('what is rebuilt equals what was committed, what was tampered with does not
   await system.stop();
   const { layout } = system;
   const { lake: settings, instruments, venue } = system.config;
-  const file = folder.settings({ dataDir: folder.dataDir, dataKind: 'simulated', instruments, venue, lake: settings });
+  const where = { ...system.config.shipping, store: path.join(folder.path, 'store') };
+  const file = folder.settings({
+    dataDir: folder.dataDir,
+    dataKind: 'simulated',
+    instruments,
+    venue,
+    lake: settings,
+    shipping: where,
+  });
   const rebuild = async (...args: string[]) => {
     const { code, stdout, stderr } = await runTidemark(['--config', file, '--json', 'rebuild', ...args]);
     return { code, stderr, ...(JSON.parse(stdout) as { data?: Rebuilt; error?: { code: string; message: string } }) };
@@ -36,6 +48,13 @@ test('what is rebuilt equals what was committed, what was tampered with does not
   assert.deepEqual([equal.code, equal.data?.isReplaced], [0, false], toYaml(equal));
   assert.ok(equal.data!.frames > 100 && equal.data!.days!.length > 5);
   assert.ok(equal.data!.days!.every(({ isEqual, rows }) => isEqual && rows > 0));
+
+  // The same from where the journals are shipped, here or on a machine that has no journal.
+  const shipping = (await openShipping({ ...system.config, shipping: where }, layout, createNodeWorld(), silentLog))!;
+  shipping.start();
+  await shipping.stop(30_000);
+  const shipped = await rebuild('--shipped');
+  assert.deepEqual([shipped.code, shipped.data], [0, equal.data]);
 
   // The recorder outlived the engine; the comparison brought the lake up to its journal.
   const before = await rows();

@@ -15,12 +15,19 @@ export function registerRebuild(program: Command): void {
       'derive every table once more from the journals and compare it with what is committed; no engine may run',
     )
     .option('--replace', 'the rebuilt lake takes the place of the committed one')
-    .addHelpText('after', '\nExamples:\n  tidemark rebuild\n  tidemark --data-dir /srv/tidemark rebuild --replace')
-    .action(async (options: { replace?: boolean }, command: Command) => {
+    .option('--shipped', 'from where the journals were shipped to, whether they are here or not')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  tidemark rebuild\n  tidemark --data-dir /srv/tidemark rebuild --replace\n  tidemark rebuild --shipped',
+    )
+    .action(async (options: { replace?: boolean; shipped?: boolean }, command: Command) => {
       const { config } = configOf(command);
       const { rebuildLake } = await import('../rebuilt-lake.ts');
       const layout = layoutOf(config.dataDir, process.cwd());
-      const rebuilt = await rebuildLake(config, layout, openWorld(config), { replaces: options.replace === true });
+      const rebuilt = await rebuildLake(config, layout, openWorld(config), {
+        replaces: options.replace === true,
+        isFromShipped: options.shipped === true,
+      });
       const warnings = rebuilt.days === undefined ? [notCompared] : [];
       print('rebuild', globalOptions(command), rebuilt, () => textOf(rebuilt), warnings);
       const differs = rebuilt.days?.some(({ isEqual }) => !isEqual) ?? false;
