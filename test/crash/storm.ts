@@ -29,8 +29,10 @@ export class Storm {
   readonly folder = new TemporaryFolder('storm');
   readonly harbour: Harbour;
   readonly kills = { recorder: 0, engine: 0, both: 0 };
-  /** The settings. */
-  readonly file: string;
+  /** The settings of the machine that it is on now. */
+  file: string;
+  readonly #settings: Readonly<Record<string, unknown>>;
+  #machines = 1;
   readonly #random: SeededRandom;
   #recorder: TidemarkProcess;
   #engine: TidemarkProcess;
@@ -48,7 +50,7 @@ export class Storm {
   private constructor(harbour: Harbour, seed: number, { lake, ...stores }: StormStores) {
     this.harbour = harbour;
     this.#random = new SeededRandom(`storm ${seed}`);
-    this.file = this.folder.settings({
+    this.#settings = {
       dataKind: 'simulated',
       instruments: stormSymbols.map(({ symbol }) => `binance:spot:${symbol}`),
       streams: stormStreams,
@@ -59,7 +61,8 @@ export class Storm {
       lake: { commitSeconds: 1, maxPendingRows: 1000, maintenanceSeconds: 1, ...lake },
       ...stores,
       log: { level: 'warn' },
-    });
+    };
+    this.file = this.folder.settings(this.#settings);
     this.#engine = this.#start('serve');
     this.#recorder = this.#start('record');
   }
@@ -72,6 +75,7 @@ export class Storm {
     const started = new TidemarkProcess(['--config', this.file, command]);
     void started.ended.then(({ code, signal, stderr }) => {
       // Whatever ends by itself is a failure; what was killed or asked to stop is not.
+      if (started !== this.#engine && started !== this.#recorder) return;
       if (signal !== 'SIGKILL' && code !== 143) this.#complaints.push(`${command} ended (${code}): ${stderr}`);
     });
     return started;
@@ -154,6 +158,17 @@ export class Storm {
     await Promise.all([this.#recorder.kill(), this.#engine.kill()]);
   }
 
+  /**
+   * Goes on as another machine with the same settings and an empty disk. The processes of the one before are handed over as
+   * they are, and whoever has them ends them.
+   */
+  moveAway(): { readonly recorder: TidemarkProcess; readonly engine: TidemarkProcess } {
+    const before = { recorder: this.#recorder, engine: this.#engine };
+    const dataDir = `${this.folder.dataDir}-${++this.#machines}`;
+    this.file = this.folder.settings({ ...this.#settings, dataDir }, `machine-${this.#machines}.yaml`);
+    return before;
+  }
+
   revive(): void {
     this.#engine = this.#start('serve');
     this.#recorder = this.#start('record');
@@ -186,7 +201,7 @@ export class Storm {
   /** Recorder first, so that the engine's last commit holds all that was recorded. */
   async stop(): Promise<void> {
     await this.#recorder.kill('SIGTERM');
-    const { recorderJournal } = layoutOf(this.folder.dataDir, process.cwd());
+    const { recorderJournal } = layoutOf(this.config.dataDir, process.cwd());
     const reader = await openJournalReader(createNodeWorld(), { folder: recorderJournal, writer: 'recorder' });
     const end = await reader.syncedEnd();
     await reader.close();

@@ -3,12 +3,13 @@ import { cpSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { exitCodes } from '../../src/cli/exit-codes.ts';
 import type { RestoredReport } from '../../src/cli/restored-folder.ts';
 import { SeededRandom } from '../../src/harbour/random.ts';
 import { healAndCompare, killAndCompare } from '../crash/kill-and-compare.ts';
 import { Storm } from '../crash/storm.ts';
 import { type Asked, type Fate as HttpFate, HttpFaultProxy } from '../support/http-fault-proxy.ts';
-import { runTidemark } from '../support/processes.ts';
+import { runTidemark, until } from '../support/processes.ts';
 import { journalRecords } from './support/journal-records.ts';
 import { isCommit, type PostgresServer, postgres } from './support/postgres.ts';
 import { type S3Server, seaweedfs } from './support/s3-servers.ts';
@@ -162,5 +163,42 @@ engineSuite('the crash test on S3 and PostgreSQL', { s3: seaweedfs, server: post
 
     storm.revive();
     await healAndCompare(t, storm, healMs);
+  });
+
+  test('a machine that stood still in a commit while another took over is refused when it goes on, and leaves no trace', async (t) => {
+    const { storm, schema, s3Proxy, catalogProxy } = await stormOnBoth(t, s3, server);
+    s3Proxy.fate = () => ({ kind: 'pass' });
+    catalogProxy.fate = () => 'pass';
+    await storm.settle();
+    await sleep(4000);
+    const before = storm.moveAway();
+    t.after(() => Promise.all([before.engine.kill(), before.recorder.kill()]));
+    await new Promise<void>((resolve) => {
+      catalogProxy.fate = (bytes) => {
+        if (!bytes.includes('.versions VALUES')) return 'pass';
+        catalogProxy.fate = () => 'pass';
+        for (const one of [before.engine, before.recorder]) one.child.kill('SIGSTOP');
+        resolve();
+        return 'pass';
+      };
+    });
+    const restored = await runTidemark(['--config', storm.file, 'restore']);
+    assert.equal(restored.code, 0, restored.stdout + restored.stderr);
+    storm.revive();
+    await storm.settle();
+    const fences = async () =>
+      (await server.query(`SELECT fence::int AS fence FROM ${schema}.versions ORDER BY version`)).map(
+        (row) => row['fence'],
+      );
+    await until(async () => (await fences()).includes(2), 'a commit of the second machine');
+    for (const one of [before.engine, before.recorder]) one.child.kill('SIGCONT');
+    const { code, stderr } = await before.engine.ended;
+    assert.equal(code, exitCodes.conflict, stderr);
+    assert.match(stderr, /\[fence-lost\]/);
+    await sleep(1500);
+    await before.recorder.kill();
+    await healAndCompare(t, storm, healMs);
+    const written = await fences();
+    assert.deepEqual(written, written.toSorted(), 'once the second writer went on, the first one made no version');
   });
 });
