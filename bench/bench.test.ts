@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { median, meetsGoal, percentile, resultOf } from './bench.ts';
@@ -48,7 +49,11 @@ const bench = (...args: readonly string[]) =>
   spawnSync(process.execPath, [fileURLToPath(new URL('run.ts', import.meta.url)), ...args], { encoding: 'utf8' });
 
 test('without a name every bench is listed, as one object with --json', () => {
-  const names = ['candles', 'decode', 'latency', 'pipeline', 'record', 'storage'];
+  const names = readdirSync(fileURLToPath(new URL('.', import.meta.url)))
+    .filter((file) => file.endsWith('.ts') && !['run.ts', 'bench.ts'].includes(file) && !/\..*\./.test(file))
+    .map((file) => file.slice(0, -3))
+    .sort();
+  assert.ok(names.includes('decode') && names.includes('s3'));
   const listed = JSON.parse(bench('--json').stdout) as { benches: { bench: string }[] };
   assert.deepEqual(
     listed.benches.map((of) => of.bench),

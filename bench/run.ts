@@ -21,7 +21,7 @@ class UsageError extends Error {}
 
 function benchNames(): string[] {
   return readdirSync(folder)
-    .filter((file) => /^[a-z-]+\.ts$/.test(file) && file !== 'run.ts' && file !== 'bench.ts')
+    .filter((file) => /^[a-z][a-z0-9-]*\.ts$/.test(file) && file !== 'run.ts' && file !== 'bench.ts')
     .map((file) => file.slice(0, -'.ts'.length))
     .sort();
 }

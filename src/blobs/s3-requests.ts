@@ -35,6 +35,8 @@ export interface S3Options extends S3Address {
 }
 
 const requestsAtOnce = 16;
+/** Files, or parts of them, that lie in memory on their way. */
+const heldAtOnce = 8;
 const longestPauseMs = 20_000;
 const connectMs = 5_000;
 
@@ -52,6 +54,7 @@ export interface Asked {
 export class S3Requests {
   readonly #options: S3Options;
   readonly #gate = new AdaptiveGate(requestsAtOnce);
+  readonly #held = new AdaptiveGate(heldAtOnce);
   readonly #firstPauseMs: number;
   readonly #patienceMs: number;
   #client: S3Client;
@@ -107,6 +110,11 @@ export class S3Requests {
     const store = this.#options.endpoint ?? 's3';
     if (failure === undefined) this.#options.log?.info({ store }, 'the store answers again');
     else this.#options.log?.warn({ store, why: failure.message }, 'the store fails: its requests are tried again');
+  }
+
+  /** Runs `work`, which holds a file or a part of one in memory, when few others do. */
+  holding<T>(work: () => Promise<T>): Promise<T> {
+    return this.#held.pass(work, () => false);
   }
 
   /** Pauses between tries of what is more than one request. */

@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import {
   AbortMultipartUploadCommand,
   type CompletedPart,
@@ -10,6 +10,7 @@ import {
 import type { S3Failure } from './s3-failure.ts';
 import type { S3Requests } from './s3-requests.ts';
 import { sha256 } from './sha256.ts';
+import { signedWith } from './signed-with.ts';
 
 const partsMax = 10_000;
 const partsAtOnce = 4;
@@ -31,7 +32,7 @@ export interface FileUpload {
 const doing = 'write the blob';
 
 /**
- * The file in parts, each sent with its checksum; the object appears with the last request, and only if there is none.
+ * The file in parts, each signed with its hash, which the store checks; the object appears with the last request, and only if there is none.
  * Rejects with an `S3Failure` `exists`, `conflict` or `no-upload` when that request may or may not have taken effect.
  */
 export async function uploadInParts(requests: S3Requests, upload: FileUpload): Promise<void> {
@@ -39,14 +40,7 @@ export async function uploadInParts(requests: S3Requests, upload: FileUpload): P
   let begun = 0;
   const { UploadId } = await requests.ask({ doing, what: name, isWrite: true }, (client) => {
     begun++;
-    return client.send(
-      new CreateMultipartUploadCommand({
-        Bucket,
-        Key,
-        ChecksumAlgorithm: 'SHA256',
-        Metadata: { sha256: upload.sha256 },
-      }),
-    );
+    return client.send(new CreateMultipartUploadCommand({ Bucket, Key, Metadata: { sha256: upload.sha256 } }));
   });
   try {
     const Parts = await sendParts(requests, upload, UploadId!);
@@ -80,21 +74,18 @@ async function sendParts(requests: S3Requests, upload: FileUpload, UploadId: str
   const file = await open(upload.path, 'r');
   let next = 0;
   let hasFailed = false;
+  const sendPart = async (at: number): Promise<void> => {
+    const Body = await partOf(file, upload, at * size, Math.min(size, bytes - at * size));
+    const hash = sha256(Body);
+    const { ETag } = await requests.ask({ doing, what: name, isWrite: true, expects: ['no-upload'] }, (client) =>
+      client.send(signedWith(hash, new UploadPartCommand({ Bucket, Key, UploadId, PartNumber: at + 1, Body }))),
+    );
+    parts[at] = { PartNumber: at + 1, ETag };
+  };
   const lane = async (): Promise<void> => {
     while (next < count && !hasFailed) {
       const at = next++;
-      const length = Math.min(size, bytes - at * size);
-      const Body = Buffer.allocUnsafe(length);
-      for (let filled = 0; filled < length; ) {
-        const { bytesRead } = await file.read(Body, filled, length - filled, at * size + filled);
-        if (bytesRead === 0) throw new Error(`${upload.path} became shorter while it was read`);
-        filled += bytesRead;
-      }
-      const ChecksumSHA256 = sha256(Body, 'base64');
-      const { ETag } = await requests.ask({ doing, what: name, isWrite: true, expects: ['no-upload'] }, (client) =>
-        client.send(new UploadPartCommand({ Bucket, Key, UploadId, PartNumber: at + 1, Body, ChecksumSHA256 })),
-      );
-      parts[at] = { PartNumber: at + 1, ETag, ChecksumSHA256 };
+      await requests.holding(() => sendPart(at));
     }
   };
   try {
@@ -111,6 +102,16 @@ async function sendParts(requests: S3Requests, upload: FileUpload, UploadId: str
     await file.close();
   }
   return parts;
+}
+
+async function partOf(file: FileHandle, { path }: FileUpload, from: number, length: number): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafe(length);
+  for (let filled = 0; filled < length; ) {
+    const { bytesRead } = await file.read(bytes, filled, length - filled, from + filled);
+    if (bytesRead === 0) throw new Error(`${path} became shorter while it was read`);
+    filled += bytesRead;
+  }
+  return bytes;
 }
 
 /** Whatever comes of it: the failure that led here says more. */

@@ -16,6 +16,7 @@ import { failureOf, S3Failure, storeError } from './s3-failure.ts';
 import { type S3Options, S3Requests } from './s3-requests.ts';
 import { abortAbandoned, uploadInParts } from './s3-upload.ts';
 import { sha256, sha256OfFile } from './sha256.ts';
+import { signedWith } from './signed-with.ts';
 
 /** Says whose the files below the prefix are. */
 const markerName = 'tidemark-store.json';
@@ -54,7 +55,7 @@ interface Held {
   readonly sha256: string | undefined;
 }
 
-const usualPartBytes = 8 * 1024 * 1024;
+const usualPartBytes = 16 * 1024 * 1024;
 
 /** How often a write begins again after the store said that another one was in its way. */
 const restartsMax = 5;
@@ -78,15 +79,15 @@ class S3Store implements S3Blobs {
 
   async put(name: string, bytes: Uint8Array): Promise<void> {
     const key = this.#key(name);
-    await this.#putOnce(name, { bytes: bytes.byteLength, sha256: sha256(bytes) }, () =>
-      this.#putBytes(name, key, bytes),
-    );
+    const hash = sha256(bytes);
+    await this.#putOnce(name, { bytes: bytes.byteLength, sha256: hash }, () => this.#putBytes(name, key, bytes, hash));
   }
 
   async putFile(name: string, localPath: string): Promise<void> {
     const key = this.#key(name);
     const { size } = await stat(localPath);
-    if (size <= 2 * this.#partBytes) return this.put(name, await readFile(localPath));
+    if (size <= 2 * this.#partBytes)
+      return this.#requests.holding(async () => this.put(name, await readFile(localPath)));
     const given = { bytes: size, sha256: await sha256OfFile(localPath) };
     // An upload in parts learns only at its end that the name is taken.
     const held = await this.#describe(name);
@@ -105,16 +106,10 @@ class S3Store implements S3Blobs {
 
   async replace(name: string, bytes: Uint8Array): Promise<void> {
     const key = this.#key(name);
+    const hash = sha256(bytes);
+    const object = { Bucket: this.#bucket, Key: key, Body: bytes, Metadata: { sha256: hash } };
     await this.#requests.ask({ doing: 'replace the blob', what: name, isWrite: true }, (client) =>
-      client.send(
-        new PutObjectCommand({
-          Bucket: this.#bucket,
-          Key: key,
-          Body: bytes,
-          ChecksumSHA256: sha256(bytes, 'base64'),
-          Metadata: { sha256: sha256(bytes) },
-        }),
-      ),
+      client.send(signedWith(hash, new PutObjectCommand(object))),
     );
   }
 
@@ -258,18 +253,10 @@ class S3Store implements S3Blobs {
   }
 
   /** Rejects with an `S3Failure` where the name is or may be taken. */
-  async #putBytes(name: string, key: string, bytes: Uint8Array): Promise<void> {
+  async #putBytes(name: string, key: string, bytes: Uint8Array, hash = sha256(bytes)): Promise<void> {
+    const object = { Bucket: this.#bucket, Key: key, Body: bytes, IfNoneMatch: '*', Metadata: { sha256: hash } };
     await this.#requests.ask({ doing: 'write the blob', what: name, isWrite: true, expects: ['exists'] }, (client) =>
-      client.send(
-        new PutObjectCommand({
-          Bucket: this.#bucket,
-          Key: key,
-          Body: bytes,
-          IfNoneMatch: '*',
-          ChecksumSHA256: sha256(bytes, 'base64'),
-          Metadata: { sha256: sha256(bytes) },
-        }),
-      ),
+      client.send(signedWith(hash, new PutObjectCommand(object))),
     );
   }
 

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 
-export function sha256(bytes: Uint8Array, encoding: 'hex' | 'base64' = 'hex'): string {
-  return createHash('sha256').update(bytes).digest(encoding);
+/** Hex. */
+export function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
 }
 
 export async function sha256OfFile(path: string): Promise<string> {
