@@ -247,6 +247,7 @@ export async function runEngine(
 ): Promise<RunningEngine> {
   const { startEngine } = await import('../pipeline/engine.ts');
   const { startServer } = await import('../server/index.ts');
+  const { openModelLibrary } = await import('../models/library.ts');
   const layout = layoutOf(config.dataDir, cwd);
   const world = openWorld(config);
   const source = openSource();
@@ -320,6 +321,7 @@ export async function runEngine(
       : { iceberg: { tables: stores.iceberg, clientSettings: icebergClientSettings(config.lake) } }),
     jobs: jobs.jobs,
     reports: workshop.shelf,
+    models: openModelLibrary(world.files, modelFolder(config, cwd), stores.lake),
     log,
     dataKind: config.dataKind,
     clock: world.clock,

@@ -5,6 +5,7 @@ import { jsonSchemaTransform, jsonSchemaTransformObject, validatorCompiler } fro
 import { TidemarkError } from '../domain/error.ts';
 import { nearestWord } from '../domain/nearest-word.ts';
 import type { DataKind } from '../domain/state.ts';
+import type { ModelLibrary } from '../models/library.ts';
 import type { MarketView } from '../pipeline/market-view.ts';
 import type { Jobs } from '../ports/jobs.ts';
 import type { Clock, Random } from '../ports/world.ts';
@@ -14,6 +15,7 @@ import { addIcebergCatalog, type IcebergCatalogOptions, icebergPrefix } from './
 import { addJobRoutes } from './job-routes.ts';
 import type { ServerLimits } from './limits.ts';
 import type { Metrics } from './metrics.ts';
+import { addModelRoutes } from './model-routes.ts';
 import { makeProblem, problemOf } from './problem.ts';
 import { explainIssue } from './query.ts';
 import { addReportRoutes, type ReportLibrary } from './report-routes.ts';
@@ -34,6 +36,8 @@ export interface AppOptions {
   readonly jobs: Jobs | undefined;
   /** Without it the server knows nothing of reports. */
   readonly reports: ReportLibrary | undefined;
+  /** Without it the server knows nothing of SQL models. */
+  readonly models: ModelLibrary | undefined;
   /** Without it no Iceberg catalog is served. */
   readonly iceberg: IcebergCatalogOptions | undefined;
   readonly webFolder: string | undefined;
@@ -170,6 +174,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
 
   addRoutes(app, options);
   if (options.iceberg !== undefined) await addIcebergCatalog(app, options.iceberg, log);
+  if (options.models !== undefined) addModelRoutes(app, options.models);
   if (options.jobs !== undefined) addJobRoutes(app, options.jobs, options.view, options.nowUs);
   if (options.reports !== undefined)
     addReportRoutes(app, { library: options.reports, jobs: options.jobs, nowUs: options.nowUs });
@@ -188,7 +193,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     });
   }
 
-  const apiPaths = ['instruments', 'candles', 'trades', 'book', 'ledger', 'gaps', 'status', 'health', 'metrics', 'sql', 'tables', 'jobs', 'runs', 'reports', 'openapi.json', 'live']; // biome-ignore format: one row
+  const apiPaths = ['instruments', 'candles', 'trades', 'book', 'ledger', 'gaps', 'status', 'health', 'metrics', 'sql', 'tables', 'models', 'jobs', 'runs', 'reports', 'openapi.json', 'live']; // biome-ignore format: one row
   app.setNotFoundHandler((request, reply) => {
     const path = pathOf(request.originalUrl);
     if (isCatalog(path)) {

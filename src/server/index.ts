@@ -1,5 +1,6 @@
 import { TidemarkError } from '../domain/error.ts';
 import type { DataKind } from '../domain/state.ts';
+import type { ModelLibrary } from '../models/library.ts';
 import type { MarketView } from '../pipeline/market-view.ts';
 import type { Jobs } from '../ports/jobs.ts';
 import type { Clock, Random, Timers } from '../ports/world.ts';
@@ -25,6 +26,7 @@ export interface ServerOptions {
   readonly jobs?: Jobs;
   /** Stored reports. */
   readonly reports?: ReportLibrary;
+  readonly models?: ModelLibrary;
   /** The built dashboard; without it the server says how to build it. */
   readonly webFolder?: string;
   /** Published tables, for the Iceberg REST catalog at /iceberg. */
@@ -81,6 +83,7 @@ export async function startServer(view: MarketView, options: ServerOptions): Pro
     dataKind,
     jobs: options.jobs,
     reports: options.reports,
+    models: options.models,
     iceberg: options.iceberg,
     webFolder: options.webFolder,
     log,
