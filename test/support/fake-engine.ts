@@ -5,6 +5,8 @@ import { resolve } from 'node:path';
 import { startServer } from '../../src/server/index.ts';
 import { TestView } from '../../src/server/server.test-view.ts';
 import { createNodeWorld } from '../../src/world/node/index.ts';
+import { MadeJobs } from './made-jobs.ts';
+import { MadeReports } from './made-reports.ts';
 
 const port = Number(process.argv[2] ?? 8790);
 const webFolder = resolve(process.argv[3] ?? resolve(import.meta.dirname, '../../dist/web'));
@@ -15,6 +17,8 @@ const server = await startServer(view, {
   host: '127.0.0.1',
   port,
   dataKind: 'simulated',
+  jobs: new MadeJobs(() => clock.wallUs()),
+  reports: new MadeReports(clock.wallUs()),
   ...(existsSync(webFolder) ? { webFolder } : {}),
   log: {
     info: (fields, message) => console.error(message, fields),
