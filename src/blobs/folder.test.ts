@@ -26,6 +26,16 @@ blobStoreContract('folder', async () => {
   };
 });
 
+test('a folder in which nothing can be written is an error that names the blob', async () => {
+  const folder = newFolder();
+  mkdirSync(folder);
+  writeFileSync(join(folder, '.incoming'), 'in the way');
+  const store = openFolderBlobs(folder);
+  for (const put of [store.put('one', new Uint8Array(1)), store.replace('one', new Uint8Array(1))]) {
+    await assert.rejects(put, { code: 'blob-unwritable', what: 'one' });
+  }
+});
+
 test('what is half written has no name yet', async () => {
   const folder = newFolder();
   const store = openFolderBlobs(folder);

@@ -29,7 +29,7 @@ class FolderBlobs implements BlobStore {
   async put(name: string, bytes: Uint8Array): Promise<void> {
     const target = this.#path(name);
     if (await this.#holdsSame(target, name, () => Promise.resolve(sha256(bytes)), bytes.byteLength)) return;
-    const incoming = await this.#incoming();
+    const incoming = await this.#incoming(name);
     try {
       await writeSynced(incoming, bytes);
       await this.#publishOnce(incoming, target, name);
@@ -46,7 +46,7 @@ class FolderBlobs implements BlobStore {
       await rm(localPath, { force: true });
       return;
     }
-    const incoming = await this.#incoming();
+    const incoming = await this.#incoming(name);
     try {
       // A rename does not cross file systems; then the bytes are copied before they are synced.
       await rename(localPath, incoming).catch(async (error: NodeJS.ErrnoException) => {
@@ -64,7 +64,7 @@ class FolderBlobs implements BlobStore {
 
   async replace(name: string, bytes: Uint8Array): Promise<void> {
     const target = this.#path(name);
-    const incoming = await this.#incoming();
+    const incoming = await this.#incoming(name);
     try {
       await writeSynced(incoming, bytes);
       await this.#publish(incoming, target);
@@ -140,9 +140,11 @@ class FolderBlobs implements BlobStore {
     return join(this.#root, ...name.split('/'));
   }
 
-  async #incoming(): Promise<string> {
+  async #incoming(name: string): Promise<string> {
     const folder = join(this.#root, incomingFolder);
-    await mkdir(folder, { recursive: true });
+    await mkdir(folder, { recursive: true }).catch((error) => {
+      throw writeError(name, error);
+    });
     if (!this.#isTidied) {
       this.#isTidied = true;
       for (const left of await readdir(folder)) {

@@ -245,17 +245,9 @@ export class ShipmentOfJournal {
   }
 
   async #measure(): Promise<void> {
-    const segments = this.#bytes.segments();
-    const oldest = segments[0];
-    if (oldest === undefined) return;
-    const at = this.#at ?? { segment: oldest, offset: 0, sequence: 0 };
-    const synced = await this.#bytes.syncedEnd();
-    let bytes = synced.segment < at.segment ? 0 : synced.offset - at.offset;
-    for (const segment of segments) {
-      if (segment >= at.segment && segment < synced.segment) bytes += this.#bytes.segmentBytes(segment);
-    }
-    this.#behindBytes = Math.max(0, bytes);
-    this.#behindRecords = Math.max(0, synced.sequence - at.sequence);
+    const { bytes, records } = await unshipped(this.#bytes, this.#at);
+    this.#behindBytes = bytes;
+    this.#behindRecords = records;
   }
 
   #succeeded(): void {
@@ -299,4 +291,21 @@ export class ShipmentOfJournal {
 
 function isAfter(at: Place, piece: SegmentPiece): boolean {
   return at.segment > piece.segment || (at.segment === piece.segment && at.offset > piece.offset);
+}
+
+/** What a journal has synced from this place on; all of it where nothing is known to be shipped. */
+export async function unshipped(
+  journal: JournalBytes,
+  shippedTo: Place | undefined,
+): Promise<{ bytes: number; records: number }> {
+  const segments = journal.segments();
+  const oldest = segments[0];
+  if (oldest === undefined) return { bytes: 0, records: 0 };
+  const at = shippedTo ?? { segment: oldest, offset: 0, sequence: 0 };
+  const synced = await journal.syncedEnd();
+  let bytes = synced.segment < at.segment ? 0 : synced.offset - at.offset;
+  for (const segment of segments) {
+    if (segment >= at.segment && segment < synced.segment) bytes += journal.segmentBytes(segment);
+  }
+  return { bytes: Math.max(0, bytes), records: Math.max(0, synced.sequence - at.sequence) };
 }

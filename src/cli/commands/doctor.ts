@@ -9,6 +9,7 @@ import { tryBucket } from '../lake-blobs.ts';
 import { layoutOf } from '../layout.ts';
 import { print, textTable } from '../output.ts';
 import { configOf, globalOptions } from '../program.ts';
+import { checkShipping } from '../shipping-check.ts';
 import { hostsOf, openSource, openStores, openWorld, runningEngineUrl } from '../wire.ts';
 
 interface Check {
@@ -35,6 +36,7 @@ export function registerDoctor(program: Command): void {
         ...checkDisk(config),
         ...(await checkBucket(config)),
         await checkLake(config),
+        ...(await checkShipped(config)),
         await checkPort(config),
         checkDashboard(),
         ...(options.offline ? [] : await checkVenue(config)),
@@ -134,6 +136,11 @@ async function committedState(config: Config): Promise<{ version: number; files:
     if (isShared && error instanceof TidemarkError && error.code === 'not-found') return undefined;
     throw error;
   }
+}
+
+async function checkShipped(config: Config): Promise<Check[]> {
+  const checked = await checkShipping(config, layoutOf(config.dataDir, process.cwd()), openWorld(config));
+  return checked === undefined ? [] : [{ name: 'shipping', ...checked }];
 }
 
 async function checkPort(config: Config): Promise<Check> {
