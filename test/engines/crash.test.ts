@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cpSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -93,12 +93,30 @@ engineSuite('the crash test on S3 and PostgreSQL', { s3: seaweedfs, server: post
 
     const rebuilt = await runTidemark(['--config', storm.file, 'rebuild', '--json']);
     assert.equal(rebuilt.code, 0, rebuilt.stdout + rebuilt.stderr);
-    const { days } = (JSON.parse(rebuilt.stdout) as { data: { days: { isEqual: boolean; rows: number }[] } }).data;
+    const { days } = (
+      JSON.parse(rebuilt.stdout) as { data: { days: { table: string; isEqual: boolean; rows: number }[] } }
+    ).data;
     assert.ok(days.length > 15, `${days.length} tables, symbols and days were compared with those on a local folder`);
     assert.deepEqual(
       days.filter(({ isEqual }) => !isEqual),
       [],
     );
+
+    // Another machine with the same settings, on which nothing was recorded.
+    const trades = days.filter(({ table }) => table === 'trades').reduce((sum, { rows }) => sum + rows, 0);
+    storm.moveAway();
+    const counted = await runTidemark([
+      '--config',
+      storm.file,
+      'sql',
+      '--format',
+      'csv',
+      'SELECT count(*) AS n FROM trades',
+    ]);
+    assert.equal(counted.stdout, `n\n${trades}\n`, counted.stderr);
+    const doctor = await runTidemark(['--config', storm.file, 'doctor', '--offline']);
+    assert.match(doctor.stdout, /lake +pass +catalog version \d+/, doctor.stderr);
+    assert.ok(!existsSync(path.join(storm.config.dataDir, 'catalog.sqlite')), 'a reader makes no catalog');
   });
 
   test('the disk is deleted: what was shipped comes back, what was not is named, and nothing that the venue has is missing', async (t) => {
