@@ -31,7 +31,7 @@ test('a folder in which nothing can be written is an error that names the blob',
   mkdirSync(folder);
   writeFileSync(join(folder, '.incoming'), 'in the way');
   const store = openFolderBlobs(folder);
-  for (const put of [store.put('one', new Uint8Array(1)), store.replace('one', new Uint8Array(1))]) {
+  for (const put of [() => store.put('one', new Uint8Array(1)), () => store.replace('one', new Uint8Array(1))]) {
     await assert.rejects(put, { code: 'blob-unwritable', what: 'one' });
   }
 });
