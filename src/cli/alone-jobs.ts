@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs';
-import { type RunningJobs, recordedJobs, startJobs } from '../jobs/index.ts';
+import { type JobDefinition, type RunningJobs, recordedJobs, startJobs, withSchedules } from '../jobs/index.ts';
 import { upkeepOf } from '../pipeline/upkeep.ts';
 import type { Jobs } from '../ports/jobs.ts';
 import { silentLog } from '../ports/log.ts';
@@ -71,4 +71,14 @@ export async function openRecordedJobs(config: Config): Promise<{ readonly jobs:
       await parts.stores.close();
     },
   };
+}
+
+/** Every job with the schedule that the settings give it. */
+export async function definedJobs(config: Config): Promise<readonly JobDefinition[]> {
+  const parts = await partsOf(config, true);
+  try {
+    return withSchedules(await jobDefinitions(parts), config.jobs.schedules);
+  } finally {
+    await parts.stores.close();
+  }
 }

@@ -7,6 +7,8 @@ import { Scheduler, type SchedulerOptions } from './scheduler.ts';
 import { historyJob } from './work/history.ts';
 
 export type { JobDefinition, RunContext, RunResult } from './definition.ts';
+export { airflowFile } from './orchestrators/airflow.ts';
+export { prefectFile } from './orchestrators/prefect.ts';
 export type { SettledDays } from './scheduler.ts';
 export { compactJob } from './work/compact.ts';
 export { compressJob } from './work/compress.ts';
@@ -53,7 +55,7 @@ export function recordedJobs(options: Pick<JobsOptions, 'store' | 'jobs' | 'sche
 }
 
 /** With other schedules than their own, by name, as people write them. Fails with `unknown-job` or `bad-schedule`. */
-function withSchedules(
+export function withSchedules(
   jobs: readonly JobDefinition[],
   schedules: Readonly<Record<string, string>>,
 ): readonly JobDefinition[] {

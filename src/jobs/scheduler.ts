@@ -180,6 +180,7 @@ export class Scheduler {
       const run = this.#newRun(job, request.partition ?? null, askedFor, {
         arguments: request.arguments ?? {},
         waits: request.whenSettled === true ? ['day'] : [],
+        ...(request.attempts === undefined ? {} : { maxAttempts: request.attempts }),
       });
       await this.#change([{ kind: 'run', run }]);
       this.#askFill();
@@ -516,6 +517,7 @@ export class Scheduler {
       waits?: readonly RunWait[];
       catchUp?: number;
       priority?: number;
+      maxAttempts?: number;
     } = {},
   ): StoredRun {
     this.#lastRun += 1;
@@ -528,7 +530,7 @@ export class Scheduler {
       cause,
       priority: more.priority ?? job.priority,
       attempts: 0,
-      maxAttempts: job.maxAttempts,
+      maxAttempts: more.maxAttempts ?? job.maxAttempts,
       queuedAtUs: this.options.world.clock.wallUs(),
       startedAtUs: null,
       endedAtUs: null,

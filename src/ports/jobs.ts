@@ -15,6 +15,8 @@ export interface RunRequest {
   readonly arguments?: Readonly<Record<string, string>>;
   /** Held until its day is settled, instead of running on what is there. */
   readonly whenSettled?: boolean;
+  /** Instead of the job's own number: 1 where whoever asks tries again by itself. */
+  readonly attempts?: number;
 }
 
 export interface CatchUpRequest {

@@ -141,6 +141,7 @@ export const runRequestSchema = z
     partition: day.optional(),
     arguments: z.record(z.string().max(40), z.string().max(400)).optional(),
     whenSettled: z.boolean().optional().describe('held until its day is settled'),
+    attempts: z.int().min(1).max(100).optional().describe('instead of the job’s own number'),
   })
   .meta({ id: 'RunRequest' });
 

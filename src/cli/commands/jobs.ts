@@ -1,5 +1,6 @@
+import path from 'node:path';
 import type { Command } from 'commander';
-import { InvalidArgumentError, Option } from 'commander';
+import { Argument, InvalidArgumentError, Option } from 'commander';
 import { TidemarkError } from '../../domain/error.ts';
 import { catchUpOrders, type LogLevel, logLevels, type RunRow, type RunState, runStates } from '../../domain/job.ts';
 import type { CatchUpRequest, Jobs } from '../../ports/jobs.ts';
@@ -126,11 +127,18 @@ export function registerJobs(program: Command): void {
     .option('--day <day>', 'its UTC day, of a job with one run a day')
     .option('--argument <name=value>', 'for what the job takes; may be repeated', namedArgument)
     .option('--when-settled', 'hold it until its day is settled')
+    .option('--attempts <number>', 'how often it is tried, instead of what the job says', integerArgument)
     .option('--wait', 'follow its log until it ends')
     .action(
       async (
         name: string,
-        options: { day?: string; argument?: Record<string, string>; whenSettled?: boolean; wait?: boolean },
+        options: {
+          day?: string;
+          argument?: Record<string, string>;
+          whenSettled?: boolean;
+          attempts?: number;
+          wait?: boolean;
+        },
         command: Command,
       ) => {
         const { config } = configOf(command);
@@ -140,6 +148,7 @@ export function registerJobs(program: Command): void {
             ...(options.day === undefined ? {} : { partition: options.day }),
             ...(options.argument === undefined ? {} : { arguments: options.argument }),
             ...(options.whenSettled ? { whenSettled: true } : {}),
+            ...(options.attempts === undefined ? {} : { attempts: options.attempts }),
           });
           if (!isHere && options.wait !== true) {
             print('jobs run', globalOptions(command), run, () => runsText([run]));
@@ -258,6 +267,33 @@ export function registerJobs(program: Command): void {
       });
     });
 
+  jobs
+    .command('export')
+    .description('these jobs as a file for an orchestrator, which then calls this command')
+    .addArgument(new Argument('<orchestrator>').choices(['airflow', 'prefect']))
+    .requiredOption('--out <folder>', 'where the file goes: the folder of DAGs or flows')
+    .option('--command <command>', 'what tidemark is where the orchestrator runs, instead of this very program')
+    .action(
+      async (orchestrator: 'airflow' | 'prefect', options: { out: string; command?: string }, command: Command) => {
+        const { config } = configOf(command);
+        const { definedJobs } = await import('../alone-jobs.ts');
+        const { airflowFile, prefectFile } = await import('../../jobs/index.ts');
+        const definitions = await definedJobs(config);
+        const words = options.command?.trim().split(/\s+/) ?? thisProgram(command);
+        const [name, text] =
+          orchestrator === 'airflow'
+            ? ['tidemark_dags.py', airflowFile(definitions, words)]
+            : ['tidemark_flows.py', prefectFile(definitions, words)];
+        const file = path.resolve(options.out, name);
+        const { files } = createNodeWorld();
+        files.makeFolder(path.dirname(file));
+        files.writeAtomic(file, new TextEncoder().encode(text));
+        const isOurs = config.jobs.scheduler === 'own';
+        const warnings = isOurs ? ['set jobs.scheduler to external, or the engine runs these jobs as well'] : [];
+        print('jobs export', globalOptions(command), { file }, () => file, warnings);
+      },
+    );
+
   const catchUps = jobs.command('catch-ups').description('the newest catch-ups; pause, resume or cancel one');
   catchUps.command('list', { isDefault: true }).action(async (_: object, command: Command) => {
     const { config } = configOf(command);
@@ -281,6 +317,18 @@ export function registerJobs(program: Command): void {
   }
 }
 
+/** Word by word, with the same settings, from whatever folder it is called. */
+function thisProgram(command: Command): string[] {
+  const { config, dataDir } = globalOptions(command);
+  const settings = config ?? process.env['TIDEMARK_CONFIG'];
+  return [
+    process.execPath,
+    path.resolve(process.argv[1]!),
+    ...(settings === undefined ? [] : ['--config', path.resolve(settings)]),
+    ...(dataDir === undefined ? [] : ['--data-dir', path.resolve(dataDir)]),
+  ];
+}
+
 function needsEngine(doing: string): TidemarkError {
   return new TidemarkError('not-ready', {
     doing,
@@ -293,13 +341,21 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Its log on stderr until it ends. Ctrl-C cancels what runs here, and only stops following what the engine runs. */
+/**
+ * Its log on stderr until it ends. Ctrl-C cancels what runs here, and only stops following what the engine runs; SIGTERM, as
+ * of an orchestrator that gives up, cancels both.
+ */
 async function follow(jobs: Jobs, begun: RunRow, { isHere }: { isHere: boolean }): Promise<RunRow> {
   let isInterrupted = false;
   const interrupt = () => {
     isInterrupted = true;
   };
+  let isTerminated = false;
+  const terminate = () => {
+    isTerminated = true;
+  };
   process.on('SIGINT', interrupt);
+  process.on('SIGTERM', terminate);
   try {
     let after = 0;
     let said = '';
@@ -314,8 +370,9 @@ async function follow(jobs: Jobs, begun: RunRow, { isHere }: { isHere: boolean }
       const waits = run.waitsFor === null ? '' : `${run.state}, waits for ${run.waitsFor}`;
       if (waits !== said && waits !== '') process.stderr.write(`run ${run.id}: ${waits}\n`);
       said = waits;
-      if (isInterrupted && isHere) {
+      if (isTerminated || (isInterrupted && isHere)) {
         isInterrupted = false;
+        isTerminated = false;
         await jobs.cancel(begun.id).catch(() => undefined);
       } else if (isInterrupted) {
         process.stderr.write(`run ${begun.id} goes on; tidemark jobs cancel ${begun.id} ends it\n`);
@@ -326,6 +383,7 @@ async function follow(jobs: Jobs, begun: RunRow, { isHere }: { isHere: boolean }
     }
   } finally {
     process.off('SIGINT', interrupt);
+    process.off('SIGTERM', terminate);
   }
 }
 
