@@ -144,7 +144,7 @@ async function record(lake: Lake, options: DayOptions): Promise<number> {
 
     const built = { '1m': new Map<number, Candle>(), '1h': new Map<number, Candle>(), '1d': new Map<number, Candle>() };
     let price = shape.price;
-    let id = 1_000_000 * (which + 1);
+    let id = 1_000_000 * (which + 1) + 100_000_000 * (options.seed ?? 1) + Math.round((fromUs - dayStartUs) / secondUs);
     let updateId = 1;
     for (let atUs = fromUs; atUs < toUs; atUs += tradeEveryUs) {
       const pull = drift[Math.floor((atUs - fromUs) / minuteUs)] ?? 0;
@@ -229,7 +229,7 @@ async function record(lake: Lake, options: DayOptions): Promise<number> {
   }
   const slotOf = (instrument: Instrument) => slots.current(instrument)!.index;
   for (const gap of options.gaps ?? []) {
-    const row = gaps.add(slotOf(gap.instrument ?? btc));
+    const row = gaps.add(slotOf(gap.instrument ?? (instruments.includes(btc) ? btc : instruments[0]!)));
     const columns = gaps.columns;
     columns.stream[row] = gap.stream;
     columns.from_id[row] = gap.ids === undefined ? -1 : 5_000;
@@ -244,11 +244,11 @@ async function record(lake: Lake, options: DayOptions): Promise<number> {
     columns.decided_at[row] = Number.isNaN(gap.closedAtUs) ? gap.openedAtUs : gap.closedAtUs;
   }
   if ((options.gaps ?? []).length > 0) {
-    const row = findings.add(slotOf(instruments.includes(hostile) ? hostile : btc));
+    const row = findings.add(slotOf(instruments.includes(hostile) ? hostile : instruments[0]!));
     const columns = findings.columns;
     columns.found_at[row] = fromUs + hourUs;
     columns.writer[row] = 'recorder';
-    columns.sequence[row] = 77;
+    columns.sequence[row] = 77 + (options.seed ?? 1);
     columns.code[row] = 'unknown-event';
     columns.stream[row] = 'trade';
     columns.detail[row] = `the venue said <img src=x onerror=alert(1)> & "more"`;
