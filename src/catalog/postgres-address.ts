@@ -38,19 +38,32 @@ export function parsePostgresUrl(text: string, what = 'setting catalog.url'): Po
   }
   const unknown = names.find((name) => !options.includes(name));
   if (unknown !== undefined) throw refused(`it has the option ${unknown}`, `the options are ${options.join(', ')}`);
-  const socket = url.searchParams.get('host');
-  const database = decodeURIComponent(url.pathname.slice(1));
+  const part = (text: string): string | undefined => {
+    if (text === '') return undefined;
+    try {
+      return decodeURIComponent(text);
+    } catch {
+      throw refused('it has a % that stands for no character', 'write %25 for the sign itself');
+    }
+  };
   return {
-    host: socket ?? (url.hostname === '' ? undefined : decodeURIComponent(url.hostname).replace(/^\[(.+)\]$/, '$1')),
+    host: url.searchParams.get('host') ?? part(url.hostname)?.replace(/^\[(.+)\]$/, '$1'),
     port: url.port === '' ? undefined : Number(url.port),
-    user: url.username === '' ? undefined : decodeURIComponent(url.username),
-    database: database === '' ? undefined : database,
+    user: part(url.username),
+    database: part(url.pathname.slice(1)),
     tls: tlsOf(
       url.searchParams.get('sslmode') ?? process.env['PGSSLMODE'],
       url.searchParams.get('sslrootcert') ?? process.env['PGSSLROOTCERT'],
       refused,
     ),
   };
+}
+
+/** The host to which everything would go unencrypted over a network; undefined where it does not. */
+export function plainRemoteHost(url: string | undefined): string | undefined {
+  const { host = process.env['PGHOST'] ?? 'localhost', tls } = parsePostgresUrl(url ?? 'postgres://');
+  const isLocal = host.startsWith('/') || /^(localhost|127\.\d+\.\d+\.\d+|::1)$/.test(host);
+  return isLocal || (tls !== undefined && tls !== false) ? undefined : host;
 }
 
 /** `require` checks the certificate as well: a connection that is encrypted to anybody is worth little. */

@@ -33,6 +33,8 @@ const lockTimeoutMs = 5000;
 /** Conditions of the server that pass by themselves: SQLSTATE classes and codes. */
 const passing = /^(08|40|57P|53|25P0|25006|55P03|57014)/;
 const refusals = /^(28|3D000|42501)/;
+/** What TLS says when the server is not the one that it should be, or has none. */
+const untrusted = /CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS|ERR_SSL|does not support SSL/;
 
 /** Failures of the way to the server. */
 const networkCodes = new Set([
@@ -234,13 +236,14 @@ export class PostgresSession {
         retry: 'later',
       });
     }
-    return new TidemarkError(refusals.test(state) ? 'catalog-refused' : 'catalog-failed', {
+    let now: string | undefined;
+    if (refusals.test(state)) now = 'check user, database and rights; the password comes from PGPASSWORD or ~/.pgpass';
+    if (untrusted.test(`${state} ${why}`)) now = 'check the host name, sslmode and sslrootcert in catalog.url';
+    return new TidemarkError(now === undefined ? 'catalog-failed' : 'catalog-refused', {
       doing,
       what: `in ${this.#where}`,
       why,
-      ...(refusals.test(state)
-        ? { now: 'check user, database and rights; the password comes from PGPASSWORD or ~/.pgpass' }
-        : {}),
+      ...(now === undefined ? {} : { now }),
     });
   }
 }

@@ -117,6 +117,31 @@ engineSuite('a catalog on PostgreSQL', { server: postgres }, ({ server }) => {
     await catalog.close();
   });
 
+  test('over TLS the certificate and the name in it are checked', async () => {
+    const schema = server.newSchema();
+    const catalog = await openPostgresCatalog({ url: server.tlsUrl, schema });
+    await catalog.takeFence();
+    const [session] = await server.query(
+      "SELECT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'tidemark'",
+    );
+    assert.equal(session?.['ssl'], true);
+    await catalog.close();
+    for (const [url, why] of [
+      [server.tlsUrl.replace('localhost', '127.0.0.1'), /does not match/],
+      [server.tlsUrl.replace(/&sslrootcert=.*/, ''), /certificate/],
+      [server.tlsUrl.replace('verify-full', 'require').replace(/&sslrootcert=.*/, ''), /certificate/],
+    ] as const) {
+      await assert.rejects(openPostgresCatalog({ url, schema }), (error) => {
+        assert.ok(error instanceof TidemarkError);
+        assert.equal(error.code, 'catalog-refused', error.message);
+        assert.match(error.message, why);
+        return true;
+      });
+    }
+    const unchecked = server.tlsUrl.replace('verify-full', 'no-verify').replace('localhost', '127.0.0.1');
+    await (await openPostgresCatalog({ url: unchecked, schema })).close();
+  });
+
   test('a refused password is said at once, and neither error nor its cause repeats it', async () => {
     const known = process.env['PGPASSWORD'];
     process.env['PGPASSWORD'] = 'not-the-word';

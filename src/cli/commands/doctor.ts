@@ -2,6 +2,7 @@ import { accessSync, constants, existsSync, statfsSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import type { Command } from 'commander';
+import { plainRemoteHost } from '../../catalog/postgres-address.ts';
 import { TidemarkError } from '../../domain/error.ts';
 import type { Config } from '../config.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -36,6 +37,7 @@ export function registerDoctor(program: Command): void {
         ...checkDisk(config),
         ...(await checkBucket(config)),
         await checkLake(config),
+        ...checkCatalog(config),
         ...(await checkShipped(config)),
         await checkPort(config),
         checkDashboard(),
@@ -115,6 +117,13 @@ async function checkLake(config: Config): Promise<Check> {
   } catch (error) {
     return { name: 'lake', result: 'fail', detail: error instanceof Error ? error.message : String(error) };
   }
+}
+
+function checkCatalog({ catalog }: Config): Check[] {
+  const host = catalog.kind === 'postgres' ? plainRemoteHost(catalog.url) : undefined;
+  if (host === undefined) return [];
+  const detail = `what goes to ${host} is not encrypted: add ?sslmode=verify-full to catalog.url`;
+  return [{ name: 'catalog', result: 'warn', detail }];
 }
 
 async function committedState(config: Config): Promise<{ version: number; files: number } | undefined> {

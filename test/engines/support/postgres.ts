@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { createAuthority } from '../../support/certificates.ts';
 import { cached } from './cache.ts';
 import { install } from './downloads.ts';
 import { freePorts, type RunningServer, startServer } from './server.ts';
@@ -26,6 +27,8 @@ export interface PostgresServer extends RunningEngine {
   readonly url: string;
   readonly password: string;
   urlAt(port: number): string;
+  /** The same by name, over TLS that is checked against the server's own authority. */
+  readonly tlsUrl: string;
   /** A name that no other test of this server uses. */
   newSchema(): string;
   /** A plain connection, to look from outside. */
@@ -72,7 +75,15 @@ export const postgres: Engine<PostgresServer> = {
     const passwordFile = join(folder, 'password');
     mkdirSync(data);
     writeFileSync(passwordFile, password);
-    if (isRoot) for (const path of [folder, data, passwordFile]) chownSync(path, nobody, nobody);
+    const authority = createAuthority('Tidemark test');
+    const { key, cert } = authority.sign(['localhost']);
+    const [authorityFile, keyFile, certFile] = ['authority.pem', 'server.key', 'server.crt'].map((name) =>
+      join(folder, name),
+    ) as [string, string, string];
+    writeFileSync(authorityFile, authority.certificate);
+    writeFileSync(keyFile, key, { mode: 0o600 });
+    writeFileSync(certFile, cert);
+    if (isRoot) for (const path of [folder, data, passwordFile, keyFile]) chownSync(path, nobody, nobody);
     const auth = ['-A', 'scram-sha-256', `--pwfile=${passwordFile}`];
     execFileSync(join(bin, 'initdb'), ['-D', data, '-U', user, ...auth, '-E', 'UTF8', '--locale=C', '-N'], {
       ...as,
@@ -103,6 +114,7 @@ export const postgres: Engine<PostgresServer> = {
         name: 'postgres',
         command: join(bin, 'postgres'),
         args: [
+          ...['-c', 'ssl=on', '-c', `ssl_cert_file=${certFile}`, '-c', `ssl_key_file=${keyFile}`],
           ...['-D', data, '-p', String(port), '-k', '', '-c', 'listen_addresses=127.0.0.1'],
           // What is killed here is the server, not the machine: the kernel keeps what was written.
           ...['-c', 'fsync=off', '-c', 'full_page_writes=off', '-c', 'timezone=UTC', '-c', 'max_connections=60'],
@@ -126,6 +138,7 @@ export const postgres: Engine<PostgresServer> = {
       url: urlAt(port!),
       password,
       urlAt,
+      tlsUrl: `postgres://${user}@localhost:${port}/postgres?sslmode=verify-full&sslrootcert=${authorityFile}`,
       newSchema: () => `lake_${++schemas}`,
       query: (sql) => connect(async (client) => (await client.query<Record<string, unknown>>(sql)).rows),
       crash: async () => {
