@@ -29,7 +29,7 @@ export const pyiceberg: Engine<Pyiceberg> = {
   name: 'pyiceberg',
   async start() {
     const installed = await cached('pyiceberg', pyicebergPins, (into) => pythonEnvironment(into, pyicebergPins));
-    const script = fileURLToPath(new URL('./pyiceberg.py', import.meta.url));
+    const script = fileURLToPath(new URL('./newest-snapshot.py', import.meta.url));
     const child = spawn(join(installed, 'env', 'bin', 'python'), ['-u', script], {
       stdio: ['pipe', 'pipe', 'pipe'],
       env: { ...process.env, TZ: 'UTC' },
@@ -43,6 +43,7 @@ export const pyiceberg: Engine<Pyiceberg> = {
         return answer as never;
       },
       stop: async () => {
+        if (child.exitCode !== null || child.signalCode !== null) return;
         const ended = new Promise((resolve) => child.once('close', resolve));
         child.stdin!.end();
         await ended;
@@ -54,15 +55,23 @@ export const pyiceberg: Engine<Pyiceberg> = {
 /** Lines of a child's answers, one a call; its last words when it ends instead. */
 function answersOf(child: ChildProcess): () => Promise<string> {
   let complaint = '';
+  let hasEnded = false;
+  const waiting: { resolve(line: string): void; reject(error: Error): void }[] = [];
+  const end = () => new Error(`it ended: ${complaint}`);
   child.stderr!.setEncoding('utf8').on('data', (text: string) => {
     complaint = (complaint + text).slice(-2000);
   });
-  const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
-  return async () => {
-    const { value, done } = await lines.next();
-    if (done) throw new Error(`it ended: ${complaint}`);
-    return value as string;
-  };
+  child.stdin!.on('error', () => {});
+  createInterface({ input: child.stdout! }).on('line', (line) => waiting.shift()!.resolve(line));
+  child.on('close', () => {
+    hasEnded = true;
+    for (const one of waiting) one.reject(end());
+  });
+  return () =>
+    new Promise((resolve, reject) => {
+      if (hasEnded) reject(end());
+      else waiting.push({ resolve, reject });
+    });
 }
 
 export interface DuckdbIceberg extends RunningEngine {
