@@ -205,6 +205,8 @@ class ModelsRun {
     const error = { code: 'model-blocked', why: 'an earlier day that it depends on is not published' };
     for (const one of blocked) this.#ended(one, { state: 'blocked', error });
     if (runnable.length === 0) return;
+    // Its process starts while the files are looked up.
+    this.#session ??= runner.open(signal);
     const steps = await stepsOf({
       market,
       date,
@@ -216,7 +218,6 @@ class ModelsRun {
       outPath: (model) => this.#outPath(model),
       isAfresh: this.#options.isFullRefresh ?? false,
     });
-    this.#session ??= runner.open(signal);
     const byModel = new Map(runnable.map((one) => [one.model.name, one]));
     const outcomes = await this.#session.run({ market, date, steps });
     for (const [at, outcome] of outcomes.entries()) {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { TidemarkError } from '../domain/error.ts';
 import type { QueryLimits, QueryResult, QueryTables, Warehouse } from '../ports/warehouse.ts';
+import { childEnvironment } from './child-environment.ts';
 import type { QueryReply, QueryRequest } from './query-request.ts';
 
 export interface DuckdbWarehouseOptions {
@@ -95,10 +96,9 @@ function failed(code: string, why: string, now?: string): TidemarkError {
 
 function ask(request: QueryRequest, cancelled: AbortSignal | undefined): Promise<QueryReply> {
   return new Promise((resolve, reject) => {
-    // An empty environment: a query has no use for anybody's secrets.
     const child = spawn(process.execPath, ['--max-old-space-size=512', entry], {
       stdio: ['pipe', 'pipe', 'pipe'],
-      env: {},
+      env: childEnvironment,
       cwd: '/',
     });
     let isSettled = false;

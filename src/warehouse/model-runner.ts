@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { TidemarkError } from '../domain/error.ts';
 import type { ModelPartition, ModelRunner, ModelSession, StepOutcome } from '../ports/model-runner.ts';
+import { childEnvironment } from './child-environment.ts';
 import type { ModelReply, ModelRequest } from './model-request.ts';
 
 export interface DuckdbModelRunnerOptions {
@@ -44,10 +45,9 @@ class DuckdbModelSession implements ModelSession {
     this.#options = options;
     this.#signal = signal;
     this.#spill = mkdtempSync(join(options.scratchFolder ?? tmpdir(), 'models-'));
-    // An empty environment: a model has no use for anybody's secrets.
     this.#child = spawn(process.execPath, ['--max-old-space-size=512', entry], {
       stdio: ['pipe', 'pipe', 'pipe'],
-      env: {},
+      env: childEnvironment,
       cwd: '/',
     });
     let complaint = '';
