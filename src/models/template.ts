@@ -27,7 +27,7 @@ const { Environment, Interpreter, parse, tokenize } = jinja as unknown as {
 };
 
 /** Far more than any model needs, and soon over for a loop without end. */
-const evaluationsMax = 200_000;
+const evaluationsMax = 50_000;
 const textMax = 1_000_000;
 const rangeMax = 10_000;
 
