@@ -52,3 +52,81 @@ for (const scheme of ['dark', 'light'] as const) {
     await context.close();
   });
 }
+
+const pages = [
+  { path: '/jobs', ready: '[data-run]', opens: 'Run now…' },
+  { path: '/jobs?state=failed', ready: '[data-run]', opens: 'New…' },
+  { path: '/sql', ready: '.cm-content', opens: 'History' },
+  { path: '/reports', ready: '.reports tbody tr', opens: 'Make a report…' },
+] as const;
+
+for (const scheme of ['dark', 'light'] as const) {
+  test(
+    `the accessibility checker finds nothing on the working pages, ${scheme}, nor in their dialogs`,
+    needsChromium,
+    async () => {
+      const context = await browser.newContext({
+        viewport: { width: 1440, height: 900 },
+        colorScheme: scheme,
+        reducedMotion: 'reduce',
+      });
+      const page = await context.newPage();
+      for (const { path, ready, opens } of pages) {
+        await page.setViewportSize({ width: 1440, height: 900 });
+        await page.goto(`${market.url}${path}`);
+        await page.locator(ready).first().waitFor();
+        if (path === '/sql') {
+          await page.locator('.cm-content').click();
+          await page.keyboard.press('Control+a');
+          await page.keyboard.insertText('select 1');
+          await page.keyboard.press('Control+Enter');
+          await page.getByTestId('sql-result').waitFor();
+        }
+        assert.deepEqual(await findings(page), [], path);
+        await page.getByRole('button', { name: opens }).click();
+        await page.getByRole('dialog').waitFor();
+        assert.deepEqual(await findings(page, '.dialog'), [], `${path}, ${opens}`);
+        await page.keyboard.press('Escape');
+        await page.getByRole('dialog').waitFor({ state: 'detached' });
+        if (scheme === 'light') continue;
+        await page.setViewportSize({ width: 390, height: 844 });
+        assert.deepEqual(await findings(page), [], `${path}, narrow`);
+      }
+      await context.close();
+    },
+  );
+}
+
+test('every part of the working pages is reached by keys, and none holds the focus', needsChromium, async () => {
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, reducedMotion: 'reduce' });
+  const page = await context.newPage();
+  for (const { path, ready } of pages) {
+    await page.goto(`${market.url}${path}`);
+    await page.locator(ready).first().waitFor();
+    const seen = new Set<string>();
+    let isBack = false;
+    // Once around: out of the page's end the focus comes to its beginning again.
+    for (let step = 0; step < 160 && !isBack; step++) {
+      await page.keyboard.press('Tab');
+      const at = await page.evaluate(() => {
+        const node = document.activeElement;
+        if (node === null || node === document.body) return 'body';
+        const section = node.closest('section, nav, header, main');
+        return section?.getAttribute('aria-label') ?? section?.className ?? section?.tagName ?? '';
+      });
+      isBack = at === 'body' && seen.size > 3;
+      seen.add(at);
+    }
+    assert.ok(isBack, `${path}: ${[...seen].join(', ')}`);
+    const wanted =
+      path === '/sql'
+        ? ['Tables', 'Editor', 'Parameters']
+        : path === '/reports'
+          ? ['List']
+          : ['Graph', 'Runs', 'Log', 'Catch-up'];
+    const words = [...seen].join(' | ');
+    for (const part of wanted)
+      assert.ok(words.includes(part) || words.includes('Jobs and what'), `${path} ${part}: ${words}`);
+  }
+  await context.close();
+});

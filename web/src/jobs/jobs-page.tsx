@@ -98,6 +98,7 @@ export function JobsPage() {
   const onRun = (id: number): void => change({ run: id });
   return (
     <main className="page jobs" aria-label="Jobs" onKeyDown={onKeyDown}>
+      <h1 className="visually-hidden">Jobs</h1>
       <Tiles answer={answer} nowUs={nowUs} />
       <GraphPanel jobs={answer.jobs} nowUs={nowUs} selected={search.job} onSelect={onJob}>
         {selected !== undefined && selected.notAvailable === null && (

@@ -35,7 +35,8 @@ export function ReportsPage() {
   const isMissing = reports.error instanceof ApiError && reports.error.status === 404;
   return (
     <main className="page reports-page" aria-label="Reports">
-      <section className="panel" aria-label="Reports">
+      <h1 className="visually-hidden">Reports</h1>
+      <section className="panel" aria-label="List">
         <div className="panel-head">
           <h2>Reports</h2>
           <span className="dim wide">

@@ -158,6 +158,7 @@ export function SqlPage() {
   const meant = run.failure === undefined ? undefined : meantWord(run.failure.message);
   return (
     <main className="page sql" aria-label="SQL">
+      <h1 className="visually-hidden">SQL</h1>
       <SchemaTree
         answer={tables.data}
         error={tables.error}
