@@ -277,6 +277,7 @@ export async function runEngine(
     source,
     lake: stores.lake,
     warehouse: stores.warehouse,
+    iceberg: stores.iceberg,
     readers,
     journal,
     hosts: hostsOf(config),

@@ -1,4 +1,5 @@
 import type { CatalogState } from '../ports/catalog.ts';
+import type { IcebergTables } from '../ports/iceberg.ts';
 import type { JournalPosition, JournalReader, JournalWriter } from '../ports/journal.ts';
 import { recordKinds } from '../ports/journal.ts';
 import type { Lake } from '../ports/lake.ts';
@@ -39,6 +40,8 @@ export interface EngineOptions {
   readonly compressBefore: (writer: string, segment: number) => Promise<number>;
   /** Copies the journals elsewhere; started here, stopped by who made it, once the journals are closed. */
   readonly shipping?: Shipping | undefined;
+  /** Publishes the lake's tables for other engines. */
+  readonly iceberg?: IcebergTables | undefined;
   /** Scratch folder for query tails. */
   readonly scratchFolder: string;
   readonly version: string;
@@ -69,6 +72,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   const market = new Market(derivation, {
     lake,
     warehouse: options.warehouse,
+    iceberg: options.iceberg,
     tailFiles: new TailFiles(world.files, options.scratchFolder),
     clock: world.clock,
     version: options.version,

@@ -10,6 +10,7 @@ import type { Interval } from '../domain/interval.ts';
 import { dayUs, nominalLengthUs, openTimeUs, secondUs } from '../domain/interval.ts';
 import { tables } from '../domain/tables/index.ts';
 import type { IdLedger } from '../ledger/id-ledger.ts';
+import type { IcebergTables } from '../ports/iceberg.ts';
 import type { Lake } from '../ports/lake.ts';
 import type { QueryTables, Warehouse } from '../ports/warehouse.ts';
 import type { Clock } from '../ports/world.ts';
@@ -43,6 +44,8 @@ import type { TailFiles } from './tail-files.ts';
 
 export interface MarketOptions {
   readonly lake: Lake;
+  /** Publishes the lake's tables for other engines. */
+  readonly iceberg?: IcebergTables | undefined;
   readonly warehouse: Warehouse;
   readonly tailFiles: TailFiles;
   readonly clock: Clock;
@@ -318,6 +321,7 @@ export class Market implements MarketView {
         committedAtUs: parts?.committer.committedAtUs ?? null,
         files: parts?.committer.files ?? 0,
         bytes: parts?.committer.bytes ?? 0,
+        iceberg: icebergStatus(this.#options.iceberg),
       },
       rest: {
         usedWeight: rest?.usedWeight ?? 0,
@@ -557,4 +561,10 @@ function upstreamState(
 
 function orNull(value: number): number | null {
   return Number.isFinite(value) ? value : null;
+}
+
+function icebergStatus(iceberg: IcebergTables | undefined): StatusAnswer['lake']['iceberg'] {
+  if (iceberg === undefined) return null;
+  const { publishedVersion, failures } = iceberg.status();
+  return { publishedVersion, failures };
 }

@@ -171,6 +171,8 @@ export interface StatusAnswer {
     readonly committedAtUs: number | null;
     readonly files: number;
     readonly bytes: number;
+    /** Metadata for other engines; null where none is published. */
+    readonly iceberg: IcebergLakeStatus | null;
   };
   readonly rest: {
     readonly usedWeight: number;
@@ -180,6 +182,13 @@ export interface StatusAnswer {
   /** The journals' copy elsewhere; null where none is kept. */
   readonly shipping: ShippingStatus | null;
   readonly findings: number;
+}
+
+export interface IcebergLakeStatus {
+  /** Every table is published as of this catalog version, or later. */
+  readonly publishedVersion: number;
+  /** Why the last attempt failed, by table. It is tried again. */
+  readonly failures: Readonly<Record<string, string>>;
 }
 
 export interface ShippingStatus {

@@ -196,6 +196,12 @@ export const statusAnswerSchema = z
       committedAtUs: instantUs.nullable(),
       files: count,
       bytes: z.int(),
+      iceberg: z
+        .object({
+          publishedVersion: z.int().describe('every table is published as of this catalog version, or later'),
+          failures: z.record(z.string(), z.string()).describe('why the last attempt failed, by table'),
+        })
+        .nullable(),
     }),
     rest: z.object({ usedWeight: z.number(), weightPerMinute: z.number(), blockedUntilUs: instantUs.nullable() }),
     shipping: shippingStatusSchema.nullable(),

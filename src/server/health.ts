@@ -35,6 +35,9 @@ export function healthOf(status: StatusAnswer): HealthAnswer {
       degraded.push({ code: 'shipping-late', detail: `${unshipped} bytes of the ${writer} are not shipped: ${error}` });
     }
   }
+  for (const [table, error] of Object.entries(status.lake.iceberg?.failures ?? {})) {
+    degraded.push({ code: 'iceberg-late', detail: `${table} is not published for other engines: ${error}` });
+  }
   return {
     status: failing.length > 0 ? 'failing' : degraded.length > 0 ? 'degraded' : 'ok',
     reasons: [...failing, ...degraded],

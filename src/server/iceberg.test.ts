@@ -92,3 +92,19 @@ test('the catalog is no part of the described API', async () => {
   const { json } = await ask(server, '/api/v1/openapi.json');
   assert.deepEqual(Object.keys(json.paths).filter((path) => path.startsWith('/iceberg')), []);
 }); // biome-ignore format: short
+
+test('a table that cannot be published is named by health, status and metrics', async () => {
+  const failing = await startTestServer({ iceberg: { tables, clientSettings } });
+  const { view } = failing;
+  const status = view.status.bind(view);
+  view.status = () => {
+    const well = status();
+    return { ...well, lake: { ...well.lake, iceberg: { publishedVersion: 41, failures: { trades: 'the disk is full' } } } };
+  };
+  const health = await ask(failing, '/api/v1/health');
+  assert.equal(health.json.status, 'degraded');
+  assert.deepEqual(health.json.reasons.map(({ code }: { code: string }) => code), ['iceberg-late']);
+  assert.match(health.json.reasons[0].detail, /trades is not published.*the disk is full/);
+  assert.match((await ask(failing, '/api/v1/metrics')).text, /^tidemark_iceberg_published_version 41\ntidemark_iceberg_failing 1$|^tidemark_iceberg_failing 1$/m);
+  await failing.close();
+}); // biome-ignore format: long patterns

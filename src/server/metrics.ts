@@ -162,6 +162,12 @@ export function createMetrics(sources: {
   read('tidemark_lake_commit_timestamp_seconds', 'Time of the last lake commit', [], (s) =>
     s.lake.committedAtUs === null ? [] : [[{}, s.lake.committedAtUs / 1e6]],
   );
+  read('tidemark_iceberg_published_version', 'Catalog version that other engines read', [], (s) =>
+    s.lake.iceberg === null ? [] : [[{}, s.lake.iceberg.publishedVersion]],
+  );
+  read('tidemark_iceberg_failing', 'Tables whose Iceberg metadata cannot be published', [], (s) =>
+    s.lake.iceberg === null ? [] : [[{}, Object.keys(s.lake.iceberg.failures).length]],
+  );
   read('tidemark_catalog_version', 'Current catalog version', [], (s) => [[{}, s.lake.catalogVersion]]);
   read('tidemark_rest_used_weight', 'Request weight used in the running minute', [], (s) => [[{}, s.rest.usedWeight]]);
   read('tidemark_rest_weight_limit', 'Request weight that may be used a minute', [], (s) => [

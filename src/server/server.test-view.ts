@@ -273,6 +273,7 @@ export class TestView implements MarketView {
         committedAtUs: Math.floor(this.#nowUs / minuteUs) * minuteUs,
         files: 61,
         bytes: 48_123_456,
+        iceberg: { publishedVersion: 42, failures: {} },
       },
       rest: { usedWeight: 26, weightPerMinute: 6000, blockedUntilUs: null },
       shipping: {
