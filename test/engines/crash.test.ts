@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -57,6 +57,13 @@ async function endServers(servers: readonly { crash(): Promise<void>; restart():
   }
 }
 
+function filesThatHold(folder: string, text: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.join(entry.parentPath, entry.name))
+    .filter((file) => readFileSync(file).includes(text));
+}
+
 /** A storm whose lake, catalog and shipped journals are reached through relays that harm what passes. */
 async function stormOnBoth(t: TestContext, s3: S3Server, server: PostgresServer) {
   const random = new SeededRandom(`stores ${seed}`);
@@ -101,6 +108,12 @@ engineSuite('the crash test on S3 and PostgreSQL', { s3: seaweedfs, server: post
       days.filter(({ isEqual }) => !isEqual),
       [],
     );
+
+    const verified = await runTidemark(['--config', storm.file, 'lake', 'verify']);
+    assert.equal(verified.code, 0, verified.stdout + verified.stderr);
+    for (const secret of [server.password, s3.secretAccessKey]) {
+      assert.deepEqual(filesThatHold(storm.folder.path, secret), [], 'no secret lies in settings or data');
+    }
 
     // Another machine with the same settings, on which nothing was recorded.
     const trades = days.filter(({ table }) => table === 'trades').reduce((sum, { rows }) => sum + rows, 0);
