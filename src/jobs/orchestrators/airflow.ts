@@ -24,7 +24,7 @@ from airflow.timetables.trigger import CronTriggerTimetable
 # The command that is "tidemark" where these tasks run.
 TIDEMARK = ${pythonList(command)}
 
-# The UTC day that a daily run is about: the one before its DAG run's date in the calendar of schedules.
+# The UTC day that a daily run is about: the one that was over when the run was due.
 DAY = "{{ data_interval_start.strftime('%Y-%m-%d') }}"
 
 START = datetime(2020, 1, 1, tzinfo=timezone.utc)

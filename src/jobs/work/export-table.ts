@@ -104,14 +104,7 @@ export async function exportTable(
   const spec = tableOf(request, state);
   checkRange(request, spec);
   const wanted = state.files.filter((file) => isWanted(file, request, spec));
-  if (wanted.length === 0) {
-    throw new TidemarkError('not-found', {
-      doing: 'export',
-      what: request.table,
-      why: 'it has no committed rows there',
-      now: 'widen the range, or wait for the next commit',
-    });
-  }
+  if (wanted.length === 0) throw nothingThere(request);
   files.makeFolder(request.folder);
   const name = fileName(request);
   const path = `${request.folder}/${name}`;
@@ -138,6 +131,7 @@ export async function exportTable(
     signal,
   );
   try {
+    if (written.rows === 0) throw nothingThere(request);
     const gaps = await gapsOf(parts, state, request);
     const manifest: ExportManifest = {
       formatVersion: 1,
@@ -160,6 +154,15 @@ export async function exportTable(
     if (files.exists(partial)) files.remove(partial);
     throw error;
   }
+}
+
+function nothingThere({ table }: ExportRequest): TidemarkError {
+  return new TidemarkError('not-found', {
+    doing: 'export',
+    what: table,
+    why: 'it has no committed rows there',
+    now: 'widen the range, or wait for the next commit',
+  });
 }
 
 function publish(
