@@ -31,10 +31,13 @@ export async function openJobStore(layout: Layout, options: StoreOptions): Promi
   return openSqliteJobs(layout.jobs);
 }
 
+/** Whoever only asks wants to hear soon that nobody answers; a writer waits an outage out. */
+const readerPatienceSeconds = 15;
+
 function postgresOptions({ url, schema, retrySeconds }: Config['catalog'], { isReadOnly, log }: StoreOptions) {
   return {
     schema,
-    retryForMs: retrySeconds * 1000,
+    retryForMs: Math.min(retrySeconds, isReadOnly ? readerPatienceSeconds : retrySeconds) * 1000,
     ...(url === undefined ? {} : { url }),
     ...(isReadOnly === undefined ? {} : { isReadOnly }),
     ...(log === undefined ? {} : { log }),
