@@ -40,6 +40,7 @@ const byCode: Readonly<Record<string, number>> = {
   'sql-failed': exitCodes.usage,
   'not-found': exitCodes.notFound,
   'unknown-instrument': exitCodes.notFound,
+  'no-such-model': exitCodes.notFound,
   'unknown-table': exitCodes.notFound,
   'unknown-job': exitCodes.notFound,
   'unknown-run': exitCodes.notFound,

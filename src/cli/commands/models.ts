@@ -71,7 +71,7 @@ export function registerModels(program: Command): void {
     .description(
       'compute what is due and publish what passes its tests; where an engine runs, ask it: tidemark jobs run models',
     )
-    .option('--select <name…>', 'only these and what they refer to; name+ with all that refer to it')
+    .option('--select <name...>', 'only these and what they refer to; name+ with all that refer to it')
     .option('--day <day>', 'only this UTC day, and what it depends on')
     .option('--full-refresh', 'all of it anew; columns may then change')
     .option('--dry-run', 'say what is due')
@@ -94,7 +94,7 @@ export function registerModels(program: Command): void {
   models
     .command('test')
     .description('run the tests on what is published; changes nothing')
-    .option('--select <name…>', 'only these models')
+    .option('--select <name...>', 'only these models')
     .option('--day <day>', 'only this UTC day')
     .action(async (options: RunOptions, command: Command) => {
       const { config } = configOf(command);
