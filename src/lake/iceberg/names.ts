@@ -19,9 +19,14 @@ export function metadataNumber(name: string): { readonly table: string; readonly
 
 export function addressesOf(blobs: BlobStore): Addresses {
   const any = 'lake';
-  const base = blobs.location(any).slice(0, -any.length);
+  // Readers take a `file:` address as a path: what a URL would escape stands there as it is.
+  const addressOf = (name: string) => {
+    const location = blobs.location(name);
+    return location.startsWith('file:') ? decodeURIComponent(location) : location;
+  };
+  const base = addressOf(any).slice(0, -any.length);
   return {
-    location: (name) => blobs.location(name),
+    location: addressOf,
     nameOf: (location) => (location.startsWith(base) ? location.slice(base.length) : undefined),
   };
 }

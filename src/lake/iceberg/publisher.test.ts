@@ -19,7 +19,7 @@ class Crash extends Error {}
 
 /** A lake without rows: catalog, store and publisher, as the lake uses them. */
 class Place {
-  readonly folder = join(root, String(places++));
+  readonly folder = join(root, `folder ${places++} with 100 %ä`);
   readonly blobs: BlobStore = openFolderBlobs(join(this.folder, 'blobs'));
   catalog!: Catalog;
   publisher!: IcebergPublisher;
@@ -255,7 +255,7 @@ test('an append leaves the manifests that are there, and a removal those without
 
 test('manifests stay few, and each file is written a few times only', async () => {
   const place = await new Place(4).open();
-  const commits = 400;
+  const commits = 240;
   for (let count = 1; count <= commits; count++) {
     await place.commit([place.file('trades', 'spot', 1 + (count % 3), count % 3 === 0 ? 'day' : 'minute')]);
     if (count % 40 !== 0) continue;

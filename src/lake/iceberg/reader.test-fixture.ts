@@ -87,7 +87,7 @@ export async function readSnapshot(
   blobs: BlobStore,
   manifestList: string,
 ): Promise<{ manifests: string[]; files: ReadFile[] }> {
-  const root = blobs.location('x').slice(0, -1);
+  const root = decodeURIComponent(blobs.location('x')).slice(0, -1);
   const nameOf = (location: string) => {
     assert.ok(location.startsWith(root), location);
     return location.slice(root.length);
