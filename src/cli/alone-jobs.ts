@@ -9,6 +9,7 @@ import { type JobParts, jobDefinitions } from './job-parts.ts';
 import { lockJournal } from './journal-locks.ts';
 import { openJobStore } from './lake-catalog.ts';
 import { layoutOf, refuseUnrecorded } from './layout.ts';
+import { openReportWorkshop, reportParts } from './report-workshop.ts';
 import { openStores, openWorld } from './wire.ts';
 
 async function partsOf(config: Config, isReadOnly: boolean): Promise<JobParts> {
@@ -17,7 +18,14 @@ async function partsOf(config: Config, isReadOnly: boolean): Promise<JobParts> {
   const world = openWorld(config);
   const stores = await openStores(layout, { isReadOnly, settings: config });
   const upkeep = upkeepOf(stores.lake, compressorOf(layout, world));
-  return { config, cwd: process.cwd(), layout, world, stores, upkeep };
+  const cwd = process.cwd();
+  try {
+    const workshop = await openReportWorkshop(config, cwd, layout, stores, world, silentLog);
+    return { config, cwd, layout, world, stores, upkeep, reports: await reportParts(workshop, config, stores, world) };
+  } catch (error) {
+    await stores.close();
+    throw error;
+  }
 }
 
 /**

@@ -57,6 +57,7 @@ const mostCatchUpRuns = 20_000;
 const catchUpPriority = -10;
 const forgetAtOnce = 200;
 const nothingToDo = 'nothing to do';
+const inputsUnchanged = 'inputs unchanged';
 const askedFor = 'asked for';
 
 const endedStates: ReadonlySet<RunState> = new Set(['done', 'skipped', 'failed', 'cancelled']);
@@ -890,7 +891,7 @@ export class Scheduler {
       const ended = end.outcome === 'done' ? doneRun(base, end.result, end.inputs) : unchangedRun(base);
       changes.push({ kind: 'run', run: ended });
       if (isIdle(ended)) changes.push(...this.#forgetIdle(ended));
-      else if (ended.effect !== nothingToDo) changes.push(...(await this.#followers(job, ended)));
+      else if (!hadNothingToDo(ended)) changes.push(...(await this.#followers(job, ended)));
     } else {
       changes.push(attemptEnded(run, nowUs, end.outcome, end.error));
       changes.push({ kind: 'run', run: this.#afterFailure(job, base, end.outcome, end.error) });
@@ -1068,7 +1069,7 @@ function doneRun(
   result: { rows?: number; bytes?: number; effect?: string; isIdle?: boolean },
   inputs: string | null,
 ): StoredRun {
-  if (result.isIdle === true) return { ...run, state: 'skipped', effect: nothingToDo };
+  if (result.isIdle === true) return { ...run, state: 'skipped', effect: result.effect ?? nothingToDo };
   return {
     ...run,
     state: 'done',
@@ -1081,12 +1082,16 @@ function doneRun(
 }
 
 function unchangedRun(run: StoredRun): StoredRun {
-  return { ...run, state: 'skipped', progress: null, effect: 'inputs unchanged' };
+  return { ...run, state: 'skipped', progress: null, effect: inputsUnchanged };
 }
 
-/** What its schedule brought and found nothing to do; what somebody asked for is kept, since they look for it. */
-function isIdle({ state, effect, cause, catchUp }: StoredRun): boolean {
-  return state === 'skipped' && effect === nothingToDo && cause !== askedFor && catchUp === null;
+function hadNothingToDo({ state, effect }: StoredRun): boolean {
+  return state === 'skipped' && effect !== inputsUnchanged;
+}
+
+/** Such as its schedule brings again and again; what somebody asked for is kept, since they look for it. */
+function isIdle(run: StoredRun): boolean {
+  return hadNothingToDo(run) && run.cause !== askedFor && run.partition === null;
 }
 
 function causeOf({ schedule }: JobDefinition): string {
