@@ -68,6 +68,8 @@ export interface ModelsResult {
 
 /** Days of one publication: what was computed of them is not lost when the next ones fail. */
 const daysAtOnce = 32;
+/** Work after which a round ends: the files that it reads stay for a while only, and the next one reads newer ones. */
+const roundMs = 120_000;
 /** Different versions among days that are up to date, above which they are noted at the newest. */
 const versionsMax = 16;
 const turns = new WeakMap<Lake, Promise<unknown>>();
@@ -162,16 +164,20 @@ class ModelsRun {
       return false;
     }
     const dates = [...new Set(wanted.map(({ date }) => date))];
-    const now = isFullRefresh ? dates : dates.slice(0, daysAtOnce);
     const publication = new Publication(state);
+    const before = this.#partitions.length;
+    let done = 0;
     try {
-      for (const [at, date] of now.entries()) {
+      for (const date of dates) {
+        const spentMs = this.#partitions.slice(before).reduce((sum, { elapsedMs }) => sum + elapsedMs, 0);
+        if (!isFullRefresh && (done >= daysAtOnce || spentMs > roundMs)) break;
         const ofDate = wanted.filter((one) => one.date === date);
         for (const [market, ofMarket] of Map.groupBy(ofDate, (one) => one.market)) {
           this.#options.signal?.throwIfAborted();
           await this.#partition(market, date, ofMarket, publication);
         }
-        onProgress?.((at + 1) / dates.length);
+        done++;
+        onProgress?.(done / dates.length);
       }
       if (isFullRefresh) this.#refuseHalfRefresh(publication);
       if (due.provenVersions > versionsMax) publication.computed.push(...due.proven);
@@ -179,7 +185,7 @@ class ModelsRun {
     } finally {
       for (const path of publication.paths) this.#options.files.remove(path);
     }
-    return now.length < dates.length;
+    return done < dates.length;
   }
 
   /** Due days of the asked day and of those that it depends on; all without one. */
