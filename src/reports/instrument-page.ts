@@ -167,11 +167,10 @@ function exactSection({ whole, fact, bars, grain }: InstrumentFigures): Markup |
     .filter(({ count }) => count > 0)
     .map(({ state, count }) => `${countText(count)} ${state}`);
   const repaired = bars.filter(({ marks }) => marks.includes('repaired')).length;
-  if (repaired > 0) states.push(`${countText(repaired)} of them repaired`);
   const row = (label: string, value: string, label2: string, value2: string) =>
     html`<tr><td>${label}</td><td class="n v">${value}</td><td style="padding-left:28px">${label2}</td><td class="n v">${value2}</td></tr>`;
   const exact = (value: bigint) => grouped(formatScaled(value, valueScale, fact.quantityDigits));
-  return html`<section class="keep">${heading('Exact figures', 'every digit')}<div class="wide" tabindex="0" role="region" aria-label="Exact figures"><table><tbody>${row('Volume', exact(whole.volume), 'Taker-buy volume', exact(whole.takerBuyVolume))}${row('Turnover', productText(whole.quoteVolume), 'Taker-buy turnover', productText(whole.takerBuyQuoteVolume))}${row('First trade', countText(whole.firstTradeId), 'Last trade', countText(whole.lastTradeId))}${row('Trades', countText(whole.tradeCount), 'Computed from', whole.source)}</tbody></table></div><p class="micro" style="margin-top:4px">Candles of ${grain.base}: ${states.join(', ')}.</p></section>`;
+  return html`<section class="keep">${heading('Exact figures', 'every digit')}<div class="wide" tabindex="0" role="region" aria-label="Exact figures"><table><tbody>${row('Volume', exact(whole.volume), 'Taker-buy volume', exact(whole.takerBuyVolume))}${row('Turnover', productText(whole.quoteVolume), 'Taker-buy turnover', productText(whole.takerBuyQuoteVolume))}${row('First trade', countText(whole.firstTradeId), 'Last trade', countText(whole.lastTradeId))}${row('Trades', countText(whole.tradeCount), 'Computed from', whole.source)}</tbody></table></div><p class="micro" style="margin-top:4px">Candles of ${grain.base}: ${states.join(', ')}${repaired > 0 ? `; ${countText(repaired)} repaired` : ''}.</p></section>`;
 }
 
 function candleTable(

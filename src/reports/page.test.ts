@@ -81,7 +81,7 @@ test('what is not real says so in the title, on the page, behind it and on every
       continue;
     }
     assert.match(page, new RegExp(`<title>${mark} · `));
-    assert.match(page, new RegExp(`class="water" aria-hidden="true"><span>${mark}<`));
+    assert.match(page, new RegExp(`\\.water::before\\{content:"${mark}"`));
     assert.match(page, new RegExp(`@top-center\\{content:"${mark}`));
     assert.match(page, new RegExp(`@bottom-left\\{[^}]*content:"${mark}`));
     assert.match(page, new RegExp(`class="pill p-unreal">${mark}<`));

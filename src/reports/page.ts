@@ -27,7 +27,11 @@ export function reportPage(figures: ReportFigures, imprint: Imprint): string {
   const mark = markOf(dataKind);
   const title = titleOf(wish);
   const footer = `${mark === undefined ? '' : `${mark} · `}${title} · catalog version ${imprint.catalogVersion}`;
-  const style = styleSheet({ font: imprint.font, footer, mark: mark === undefined ? undefined : markWords(mark) });
+  const style = styleSheet({
+    font: imprint.font,
+    footer,
+    mark: mark === undefined ? undefined : { word: mark, words: markWords(mark) },
+  });
   const sections = figures.about === 'instrument' ? instrumentSections(figures) : marketSections(figures);
   const page = html`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
@@ -35,7 +39,7 @@ export function reportPage(figures: ReportFigures, imprint: Imprint): string {
 <meta name="generator" content="Tidemark ${imprint.version}"><title>${mark === undefined ? '' : `${mark} · `}${title} · Tidemark</title>
 <style>${new Markup(style)}</style></head><body>
 <svg width="0" height="0" style="position:absolute" aria-hidden="true"><defs><pattern id="missing" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><path d="M0 0V6" stroke="var(--fault)" stroke-opacity=".45" stroke-width="1.6"/></pattern><pattern id="absent" width="6" height="6" patternUnits="userSpaceOnUse"><circle cx="3" cy="3" r=".7" fill="var(--line-3)" fill-opacity=".6"/></pattern></defs></svg>
-${mark === undefined ? undefined : html`<div class="water" aria-hidden="true"><span>${mark}</span></div>`}
+${mark === undefined ? undefined : html`<div class="water" aria-hidden="true"></div>`}
 <main${mark === undefined ? undefined : new Markup(' class="unreal"')}>
 <header><div><h1>${wish.subject === marketSubject ? 'Market' : shortName(wish.subject).split(' ')[0]}</h1><p class="s">${subtitle(figures)}</p></div><span class="brand">${logo()}Tidemark</span>
 <p class="pills">${mark === undefined ? html`<span class="pill">${dataKind}</span>` : html`<span class="pill p-unreal">${mark}</span>`}<span class="pill p-${figures.state}">${figures.state}</span></p></header>

@@ -75,7 +75,7 @@ const mapRules = Array.from({ length: 11 }, (_, tenth) =>
 export function styleSheet(options: {
   readonly font: string | undefined;
   readonly footer: string;
-  readonly mark: string | undefined;
+  readonly mark: { readonly word: string; readonly words: string } | undefined;
 }): string {
   const { font, footer, mark } = options;
   const face =
@@ -85,7 +85,7 @@ export function styleSheet(options: {
   const top =
     mark === undefined
       ? ''
-      : `@top-center{content:${cssText(mark)};font:600 9pt Plex,system-ui,sans-serif;color:${lightColours.unreal};letter-spacing:.08em}`;
+      : `@top-center{content:${cssText(mark.words)};font:600 9pt Plex,system-ui,sans-serif;color:${lightColours.unreal};letter-spacing:.08em}`;
   return `${face}
 :root{color-scheme:light dark;${variables(lightColours)};--font:Plex,"IBM Plex Sans",system-ui,sans-serif}
 @media screen and (prefers-color-scheme:dark){:root{${variables(darkColours)}}}
@@ -109,7 +109,7 @@ h1{font-size:24px;line-height:28px;font-weight:600;overflow-wrap:anywhere}
 .fig b{display:block;font-size:16px;line-height:22px;font-weight:500;white-space:nowrap}.fig span{display:block}
 .micro,.dim{font-size:10.5px;line-height:14px;color:var(--ink-3)}.dim{font-size:11.5px}
 .lead{color:var(--ink-2);margin-top:10px}.lead b{font-weight:500;color:var(--ink-1)}
-.note{border-left:3px solid var(--caution);padding:2px 0 2px 10px;margin-top:12px;color:var(--ink-2)}.note b{color:var(--ink-1);font-weight:500}.note.f{border-color:var(--fault)}.note.u{border-color:var(--unreal)}
+.note{border-left:3px solid var(--caution);padding:2px 0 2px 10px;margin:12px 0 6px;color:var(--ink-2)}.note b{color:var(--ink-1);font-weight:500}.note.f{border-color:var(--fault)}.note.u{border-color:var(--unreal)}
 section{margin-top:16px}.keep{break-inside:avoid}
 .h{display:flex;flex-wrap:wrap;align-items:baseline;gap:0 8px;margin-bottom:4px;break-after:avoid}
 h2{font-size:14px;line-height:20px;font-weight:600}h3{font-size:10.5px;line-height:14px;color:var(--ink-3);font-weight:400}
@@ -137,9 +137,9 @@ td.bar{width:46%;vertical-align:middle}
 ${mapRules}
 footer{break-inside:avoid;margin-top:18px;border-top:1px solid var(--line-2);padding-top:10px;display:flex;flex-wrap:wrap;gap:2px 16px;font-size:10.5px;line-height:14px;color:var(--ink-3);overflow-wrap:anywhere}footer b{font-weight:500;color:var(--ink-2)}
 code{font:12px/16px ui-monospace,"DejaVu Sans Mono",monospace;color:var(--ink-1);overflow-wrap:anywhere}
-.water{position:fixed;inset:0;display:grid;place-items:center;pointer-events:none;z-index:1}.water span{font-size:92px;font-weight:600;letter-spacing:.06em;color:var(--unreal);opacity:.07;transform:rotate(-32deg);white-space:nowrap}
+.water{position:fixed;inset:0;display:grid;place-items:center;pointer-events:none;z-index:1}.water::before{content:${cssText(mark?.word ?? '')};font-size:92px;font-weight:600;letter-spacing:.06em;color:var(--unreal);opacity:.07;transform:rotate(-32deg);white-space:nowrap}
 .new{break-before:page}
-@media screen and (max-width:720px){body{padding:0}main{padding:16px 12px 24px;box-shadow:none}.fig{grid-template-columns:1fr 1fr}.fig>div{padding-left:0;border-left:0}.fig>div:nth-child(even){padding-left:12px;border-left:1px solid var(--line-1)}.cols{grid-template-columns:minmax(0,1fr)}.wide>svg{min-width:620px}.wide>table{min-width:520px}.water span{font-size:14vw}td.bar{width:38%}}
+@media screen and (max-width:720px){body{padding:0}main{padding:16px 12px 24px;box-shadow:none}.fig{grid-template-columns:1fr 1fr}.fig>div{padding-left:0;border-left:0}.fig>div:nth-child(even){padding-left:12px;border-left:1px solid var(--line-1)}.cols{grid-template-columns:minmax(0,1fr)}.wide>svg{min-width:620px}.wide>table{min-width:520px}.water::before{font-size:14vw}td.bar{width:38%}}
 @media print{html,body{background:none}body{padding:0}main{width:auto;max-width:none;padding:0;box-shadow:none}section{margin-top:13px}.unreal{border-top:0}.wide{overflow:visible}}`;
 }
 
