@@ -34,6 +34,8 @@ class ShippedReader implements JournalReader {
   private inner: JournalReader | undefined;
   private tell: (news: JournalNews) => void = () => {};
   private newest: JournalNews | undefined;
+  /** Looked at once more since the store was listed. */
+  private readonly completed = new Set<number>();
   private shipped: readonly ShippedSegment[] = [];
   private lookedAtUs = Number.NEGATIVE_INFINITY;
   private readonly mirrors = new Map<number, SegmentMirror>();
@@ -123,6 +125,7 @@ class ShippedReader implements JournalReader {
   private async readShipped(from: JournalPosition, maxBytes: number): Promise<JournalBlock | undefined> {
     const next = await this.firstFrom(from.segment + 1);
     await this.keep(next === undefined ? [from.segment] : [from.segment, next]);
+    if (next !== undefined) await this.complete(from.segment);
     return (await this.reader()).read(from, maxBytes);
   }
 
@@ -134,12 +137,26 @@ class ShippedReader implements JournalReader {
     return undefined;
   }
 
+  /**
+   * A list is not made in one instant: it can have a later segment, and of this one not yet what was shipped before that.
+   * What closes a segment is shipped before the next one begins, so without it the segment is looked at once more.
+   */
+  private async complete(segment: number): Promise<void> {
+    if (this.mirrors.get(segment)?.isClosed !== false || this.completed.has(segment)) return;
+    const [now] = await listShippedSegments(this.options.blobs, this.writer, segment);
+    this.completed.add(segment);
+    if (now === undefined) return;
+    this.shipped = this.shipped.map((shipped) => (shipped.segment === segment ? now : shipped));
+    await this.mirror(now);
+  }
+
   /** Asks the store what it holds, if that was not asked just now; whether it was asked. */
   private async look(): Promise<boolean> {
     const nowUs = this.world.clock.monotonicUs();
     if (nowUs - this.lookedAtUs < (this.options.lookMs ?? usualLookMs) * 1000) return false;
     this.shipped = await listShippedSegments(this.options.blobs, this.writer);
     this.lookedAtUs = nowUs;
+    this.completed.clear();
     return true;
   }
 

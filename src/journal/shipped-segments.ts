@@ -58,7 +58,8 @@ export class SegmentMirror {
   bytes = 0;
   /** Sequence of the record after these bytes, as far as the objects say it. */
   nextSequence = 0;
-  private isClosed = false;
+  /** Nothing more belongs to it. */
+  isClosed = false;
   private readonly writer: string;
   private readonly blobs: ShippedBlobs;
   private readonly files: Files;

@@ -1,13 +1,13 @@
 // Ships all that a folder has, without batching, retries and patience.
-import type { BlobStore } from '../ports/blob-store.ts';
 import { createNodeWorld } from '../world/node/index.ts';
 import { openJournalBytes } from './segment-pieces.ts';
 import { openShippedJournal } from './shipped-journal.ts';
+import type { ShippedBlobs } from './shipped-object.ts';
 
 const world = createNodeWorld();
 
 /** In objects of so many bytes, from where the store ends. */
-export async function shipAll(folder: string, blobs: BlobStore, maxBytes: number): Promise<void> {
+export async function shipAll(folder: string, blobs: ShippedBlobs, maxBytes: number): Promise<void> {
   const bytes = await openJournalBytes(world, { folder, writer: 'recorder' });
   const shipped = openShippedJournal(blobs, 'recorder');
   try {

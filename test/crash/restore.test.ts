@@ -5,13 +5,11 @@ import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { openFolderBlobs } from '../../src/blobs/folder.ts';
 import { layoutOf } from '../../src/cli/layout.ts';
-import type { RestoredReport } from '../../src/cli/restored-folder.ts';
 import { openStores } from '../../src/cli/wire.ts';
 import { openShippedJournal } from '../../src/journal/shipped-journal.ts';
 import { runTidemark, until } from '../support/processes.ts';
-import { compareWithTruth } from './against-truth.ts';
-import { readLake } from './lake-reader.ts';
-import { Storm, stormSymbols } from './storm.ts';
+import { healAndCompare, restore } from './restored-storm.ts';
+import { Storm } from './storm.ts';
 
 /** A store in a folder that can be made to refuse, as a full or unplugged disk does. */
 function storeFolder(t: TestContext) {
@@ -36,12 +34,6 @@ async function begin(t: TestContext, seed: number) {
   return { store, storm };
 }
 
-async function restore(storm: Storm, ...args: string[]) {
-  const { code, stdout, stderr } = await runTidemark(['--config', storm.file, '--json', 'restore', ...args]);
-  const answer = JSON.parse(stdout) as { data?: RestoredReport; error?: { code: string; message: string } };
-  return { code, stderr, ...answer };
-}
-
 /** What `doctor` says of shipping. */
 async function doctor(storm: Storm): Promise<string> {
   const { stdout } = await runTidemark(['--config', storm.file, '--json', 'doctor', '--offline']);
@@ -49,27 +41,6 @@ async function doctor(storm: Storm): Promise<string> {
     .data;
   const found = checks.find(({ name }) => name === 'shipping');
   return `${found?.result}: ${found?.detail}`;
-}
-
-/** Everything that the market made is held once, or lies in a declared gap. */
-async function healAndCompare(t: TestContext, storm: Storm): Promise<void> {
-  await storm.heal(60_000);
-  await storm.stop();
-  const lake = await readLake(storm.config);
-  t.after(() => lake.close());
-  await lake.contentHashes();
-  for (const { symbol } of stormSymbols) {
-    const compared = await compareWithTruth(lake, storm.harbour.truth, symbol);
-    t.diagnostic(`${symbol}: ${JSON.stringify(compared)}`);
-    assert.ok(compared.trades > 50 && compared.repairedTrades > 0 && compared.gaps > 0, 'what was lost was repaired');
-  }
-  // What was lost is known to be lost: nothing passes for damage, no reason is unknown.
-  const journal = await lake.sql(`SELECT writer, code FROM findings WHERE code LIKE 'journal-%' ORDER BY 1`);
-  assert.deepEqual(journal, [
-    ['engine', 'journal-restored'],
-    ['recorder', 'journal-restored'],
-  ]);
-  assert.deepEqual(await lake.sql(`SELECT * FROM gaps WHERE reason NOT IN ('disconnect', 'process-stop')`), []);
 }
 
 test('a journal disk is lost while the store refuses: what was not shipped is named, nothing that REST reaches is lost', async (t) => {

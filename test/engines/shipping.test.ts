@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, test } from 'node:test';
+import { openS3Blobs } from '../../src/blobs/s3.ts';
+import { shipAll } from '../../src/journal/shipped.test-fixture.ts';
+import { openShippedJournal } from '../../src/journal/shipped-journal.ts';
+import { openShippedReader } from '../../src/journal/shipped-reader.ts';
+import { openJournalWriter } from '../../src/journal/writer.ts';
+import { journalContract } from '../../src/ports/journal.contract.ts';
+import type { JournalReader } from '../../src/ports/journal.ts';
+import { createNodeWorld } from '../../src/world/node/index.ts';
+import { healAndCompare, restore } from '../crash/restored-storm.ts';
+import { Storm } from '../crash/storm.ts';
+import { HttpFaultProxy } from '../support/http-fault-proxy.ts';
+import { until } from '../support/processes.ts';
+import { s3Engines, seaweedfs } from './support/s3-servers.ts';
+import { engineSuite } from './support/suite.ts';
+
+const world = createNodeWorld();
+const root = mkdtempSync(path.join(tmpdir(), 'tidemark-s3-shipping-'));
+after(() => rmSync(root, { recursive: true, force: true }));
+let count = 0;
+const patienceMs = 10_000;
+
+for (const engine of s3Engines) {
+  engineSuite(`journals on ${engine.name}`, { server: engine }, async ({ server }) => {
+    const bucket = await server.newBucket();
+    const open = (prefix: string) => {
+      const { endpoint, region, accessKeyId, secretAccessKey } = server;
+      return openS3Blobs({
+        bucket,
+        prefix,
+        endpoint,
+        region,
+        credentials: { accessKeyId, secretAccessKey },
+        patienceMs,
+      });
+    };
+
+    journalContract(`shipped to ${engine.name}`, (t) => {
+      const place = `place-${count++}`;
+      const folder = path.join(root, place);
+      const blobs = open(place);
+      t.after(() => blobs.close());
+      return {
+        openWriter: (segmentMaxBytes) =>
+          openJournalWriter(world, {
+            folder,
+            writer: 'recorder',
+            version: '0',
+            ...(segmentMaxBytes === undefined ? {} : { segmentMaxBytes }),
+            onFailure: (error) => assert.fail(error),
+          }),
+        openReader: async () => {
+          const scratchFolder = path.join(root, `scratch-${count++}`);
+          const reader = await openShippedReader(world, { blobs, writer: 'recorder', scratchFolder, lookMs: 0 });
+          // Each question is asked of all that is synced by then.
+          const shipping: JournalReader = Object.create(reader);
+          for (const name of ['start', 'syncedEnd', 'read', 'head'] as const) {
+            shipping[name] = async (...asked: never[]) => {
+              await shipAll(folder, blobs, 1 << 20);
+              return (reader[name] as (...all: never[]) => never)(...asked);
+            };
+          }
+          return shipping;
+        },
+        inTime: (promise) => promise,
+      };
+    });
+  });
+}
+
+engineSuite('a machine that lost its disk, on S3', { server: seaweedfs }, ({ server }) => {
+  test('with nothing but its settings it comes back from the bucket, and holds what the venue made', async (t) => {
+    const proxy = await HttpFaultProxy.start(Number(new URL(server.endpoint).port));
+    t.after(() => proxy.stop());
+    process.env['AWS_ACCESS_KEY_ID'] = server.accessKeyId;
+    process.env['AWS_SECRET_ACCESS_KEY'] = server.secretAccessKey;
+    const s3 = { bucket: await server.newBucket(), prefix: 'lost', endpoint: proxy.endpoint, pathStyle: true };
+    const storm = await Storm.begin(77, { lake: { store: 's3', s3 }, shipping: { maxDelaySeconds: 0.2 } });
+    t.after(() => storm.end());
+    await storm.settle();
+    for (let kill = 0; kill < 3; kill++) await storm.killOne(2000);
+    const journals = async () => (await storm.status())?.shipping?.journals ?? [];
+    await until(async () => (await journals()).some(({ shippedAtUs }) => shippedAtUs !== null), 'shipping to go on');
+    // From here on nothing is shipped any more, and the lake gets no further either.
+    proxy.fate = () => ({ kind: 'refuse', status: 503, code: 'SlowDown' });
+    await until(
+      async () => (await journals()).some(({ writer, behindRecords }) => writer === 'recorder' && behindRecords > 200),
+      'records that are not shipped',
+    );
+    await storm.killBoth();
+    proxy.fate = () => ({ kind: 'pass' });
+
+    const { dataDir } = storm.config;
+    rmSync(dataDir, { recursive: true });
+    mkdirSync(dataDir);
+    const { endpoint, region, accessKeyId, secretAccessKey } = server;
+    const blobs = openS3Blobs({ ...s3, endpoint, region, credentials: { accessKeyId, secretAccessKey } });
+    const end = await openShippedJournal(blobs, 'recorder').end();
+    await blobs.close();
+    const { code, data, stderr } = await restore(storm);
+    assert.equal(code, 0, stderr);
+    assert.equal(data!.catalog, null);
+    const { segment, offset, sequence } = end!;
+    assert.deepEqual(data!.journals[0]!.shippedTo, { segment, offset, sequence });
+    storm.startAgain();
+    await healAndCompare(t, storm, 120_000);
+  });
+});
