@@ -17,7 +17,7 @@ async function partsOf(config: Config, isReadOnly: boolean): Promise<JobParts> {
   if (config.catalog.kind !== 'postgres') refuseUnrecorded(layout);
   const world = openWorld(config);
   const stores = await openStores(layout, { isReadOnly, settings: config });
-  const upkeep = upkeepOf(stores.lake, compressorOf(layout, world));
+  const upkeep = upkeepOf({ lake: stores.lake, compressBefore: compressorOf(layout, world) });
   const cwd = process.cwd();
   try {
     const workshop = await openReportWorkshop(config, cwd, layout, stores, world, silentLog);

@@ -1,7 +1,8 @@
 import { TidemarkError } from '../domain/error.ts';
-import { type RunningJobs, startJobs } from '../jobs/index.ts';
+import { type RunningJobs, type SettledDays, startJobs } from '../jobs/index.ts';
 import type { MarketView } from '../pipeline/market-view.ts';
 import { DaySettling } from '../pipeline/settled-days.ts';
+import type { Upkeep } from '../pipeline/upkeep.ts';
 import type { Logger } from '../ports/log.ts';
 import { type JobParts, jobDefinitions } from './job-parts.ts';
 import { openJobStore } from './lake-catalog.ts';
@@ -13,7 +14,6 @@ export async function startEngineJobs(
   const { config, layout, world, upkeep, view, log } = parts;
   const jobs = await jobDefinitions(parts);
   const store = await openJobStore(layout, { settings: config, log });
-  const settling = new DaySettling();
   try {
     const running = await startJobs({
       world,
@@ -23,7 +23,7 @@ export async function startEngineJobs(
       schedules: config.jobs.schedules,
       ownSchedules: config.jobs.scheduler === 'own' ? 'all' : 'upkeep',
       keep: { days: config.jobs.keepDays, runs: config.jobs.keepRuns },
-      settledDays: async () => settling.look(view.ledger(), view.status().nowUs, await upkeep.state()),
+      settledDays: settledDaysOf(view, upkeep),
       log,
     });
     return {
@@ -37,6 +37,21 @@ export async function startEngineJobs(
     await store.close();
     throw asSettingError(error);
   }
+}
+
+/** The lake's files are read only when another day is settled. */
+function settledDaysOf(view: MarketView, upkeep: Upkeep): () => Promise<SettledDays> {
+  const settling = new DaySettling();
+  let known: SettledDays = { days: [], through: null, why: null };
+  return async () => {
+    const { nowUs, lake } = view.status();
+    const { through, why } = settling.look(view.ledger(), nowUs, lake.catalogVersion);
+    if (through !== null && through !== known.through) {
+      const dates = new Set((await upkeep.state()).files.map(({ date }) => date));
+      known = { days: [...dates].filter((date) => date <= through).sort(), through, why };
+    }
+    return { ...known, why };
+  };
 }
 
 const bySettings: ReadonlySet<string> = new Set(['unknown-job', 'bad-schedule', 'bad-jobs']);

@@ -144,9 +144,14 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   done.catch(() => {});
   return {
     view: market,
-    upkeep: upkeepOf(lake, options.compressBefore, (files) => {
-      committer.files = files.length;
-      committer.bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+    upkeep: upkeepOf({
+      lake,
+      compressBefore: options.compressBefore,
+      committedPositions: () => committer.committedPositions,
+      noteFiles: (files) => {
+        committer.files = files.length;
+        committer.bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+      },
     }),
     get positions() {
       return follower.positions;

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { DataFile } from '../ports/catalog.ts';
 import type { LedgerRow } from '../protocol/api.ts';
 import { DaySettling } from './settled-days.ts';
 
@@ -22,10 +21,6 @@ function stream(name: string, tidemark: string, openGaps = 0): LedgerRow {
   };
 }
 
-function lake(version: number, ...dates: string[]): { version: number; files: readonly DataFile[] } {
-  return { version, files: dates.map((date) => ({ date }) as DataFile) };
-}
-
 const nowUs = us('2026-03-12T00:00:30Z');
 
 test('a day is settled when every stream with ids is proven past its end, two commits later', () => {
@@ -35,22 +30,20 @@ test('a day is settled when every stream with ids is proven past its end, two co
     stream('agg-trade', '2026-03-11T23:59:59Z'),
     stream('ticker', ''),
   ];
-  assert.deepEqual(settling.look(ledger, nowUs, lake(7, '2026-03-11')).days, []);
-  const behind = settling.look(ledger, nowUs, lake(9, '2026-03-10', '2026-03-11'));
-  assert.deepEqual([behind.days, behind.through], [['2026-03-10'], '2026-03-10']);
-  assert.equal(behind.why, 'binance:spot:BTCUSDT agg-trade is proven until 2026-03-11T23:59Z');
+  const through = (version: number) => settling.look(ledger, nowUs, version).through;
+  assert.equal(through(7), null);
+  assert.equal(through(9), '2026-03-10');
+  assert.equal(settling.look(ledger, nowUs, 9).why, 'binance:spot:BTCUSDT agg-trade is proven until 2026-03-11T23:59Z');
   ledger[1] = stream('agg-trade', '2026-03-12T00:00:00Z');
-  assert.equal(settling.look(ledger, nowUs, lake(10, '2026-03-11')).through, '2026-03-10');
-  assert.equal(settling.look(ledger, nowUs, lake(11, '2026-03-11')).through, '2026-03-10');
-  assert.deepEqual(settling.look(ledger, nowUs, lake(12, '2026-03-11', '2026-03-12')).days, ['2026-03-11']);
+  assert.deepEqual([through(10), through(11), through(12)], ['2026-03-10', '2026-03-10', '2026-03-11']);
 });
 
 test('an open gap holds its day back however long ago it is; a stream that only ended does not', () => {
   const look = (openGaps: number) => {
     const settling = new DaySettling();
     const ledger = [stream('trade', '2026-03-12T00:00:10Z'), stream('agg-trade', '2026-03-05T10:00:00Z', openGaps)];
-    settling.look(ledger, nowUs, lake(1));
-    return settling.look(ledger, nowUs, lake(3));
+    settling.look(ledger, nowUs, 1);
+    return settling.look(ledger, nowUs, 3);
   };
   assert.equal(look(0).through, '2026-03-10', 'a day after its end');
   assert.equal(look(1).through, '2026-03-04');
@@ -58,8 +51,7 @@ test('an open gap holds its day back however long ago it is; a stream that only 
 });
 
 test('without any stream with ids nothing is settled', () => {
-  assert.deepEqual(new DaySettling().look([stream('ticker', '')], nowUs, lake(5, '2026-03-01')), {
-    days: [],
+  assert.deepEqual(new DaySettling().look([stream('ticker', '')], nowUs, 5), {
     through: null,
     why: 'no stream with ids has begun',
   });

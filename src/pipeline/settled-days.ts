@@ -1,5 +1,4 @@
 import { dateOf, dayUs } from '../domain/interval.ts';
-import type { CatalogState } from '../ports/catalog.ts';
 import type { LedgerRow } from '../protocol/api.ts';
 
 /** A stream that has ended for good, as of a delisted symbol, holds a day back for so long and no longer. */
@@ -8,9 +7,7 @@ const silentUs = dayUs;
 const commitsAfter = 2;
 
 export interface DaysSettled {
-  /** Days with data of which every id is held or declared missing, and committed. */
-  readonly days: readonly string[];
-  /** No later day is settled; null when none is. */
+  /** No later day is settled; null when none is. Settled: every id of it is held or declared missing, and committed. */
   readonly through: string | null;
   /** What holds the next day back. */
   readonly why: string | null;
@@ -21,17 +18,14 @@ export class DaySettling {
   #proven: { readonly through: string; readonly version: number } | undefined;
   #through: string | null = null;
 
-  look(ledger: readonly LedgerRow[], nowUs: number, lake: Pick<CatalogState, 'files' | 'version'>): DaysSettled {
+  look(ledger: readonly LedgerRow[], nowUs: number, catalogVersion: number): DaysSettled {
     const { provenUs, why } = provenUntil(ledger, nowUs);
     if (provenUs !== undefined) {
       const through = dateOf(Math.floor(provenUs / dayUs) * dayUs - 1);
-      if (through !== this.#proven?.through) this.#proven = { through, version: lake.version };
-      if (lake.version >= this.#proven.version + commitsAfter) this.#through = through;
+      if (through !== this.#proven?.through) this.#proven = { through, version: catalogVersion };
+      if (catalogVersion >= this.#proven.version + commitsAfter) this.#through = through;
     }
-    const through = this.#through;
-    if (through === null) return { days: [], through, why };
-    const days = new Set(lake.files.map(({ date }) => date).filter((date) => date <= through));
-    return { days: [...days].sort(), through, why };
+    return { through: this.#through, why };
   }
 }
 

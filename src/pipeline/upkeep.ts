@@ -1,4 +1,5 @@
 import type { CatalogState } from '../ports/catalog.ts';
+import type { JournalPosition } from '../ports/journal.ts';
 import type { Lake } from '../ports/lake.ts';
 
 /** What keeps lake and journals small. Each may run at any time beside the commits, one at a time. */
@@ -12,21 +13,26 @@ export interface Upkeep {
   state(): Promise<CatalogState>;
 }
 
-/** `compressBefore` compresses the closed segments of a journal that lie wholly before one; how many. */
-export function upkeepOf(
-  lake: Lake,
-  compressBefore: (writer: string, segment: number) => Promise<number>,
-  noteFiles: (files: CatalogState['files']) => void = () => {},
-): Upkeep {
+export interface UpkeepParts {
+  readonly lake: Lake;
+  /** Compresses the closed segments of a journal that lie wholly before one; how many. */
+  readonly compressBefore: (writer: string, segment: number) => Promise<number>;
+  /** Up to where journals are committed; asked of the lake where nobody else knows it. */
+  readonly committedPositions?: () => readonly JournalPosition[];
+  /** Told of the lake's files whenever they were read. */
+  readonly noteFiles?: (files: CatalogState['files']) => void;
+}
+
+export function upkeepOf({ lake, compressBefore, committedPositions, noteFiles }: UpkeepParts): Upkeep {
   const state = async () => {
     const known = await lake.state();
-    noteFiles(known.files);
+    noteFiles?.(known.files);
     return known;
   };
   return {
     compress: async () => {
       let compressed = 0;
-      for (const { writer, segment } of (await lake.state()).positions) {
+      for (const { writer, segment } of committedPositions?.() ?? (await lake.state()).positions) {
         compressed += await compressBefore(writer, segment);
       }
       return compressed;
