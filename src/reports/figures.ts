@@ -135,6 +135,8 @@ export interface Grain {
   /** Returns that are correlated. */
   readonly returns: Interval;
   readonly spread: Interval;
+  /** Best bid and ask are looked at as often as this. */
+  readonly quoteSeconds: number;
 }
 
 interface Figures {

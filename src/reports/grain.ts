@@ -1,5 +1,5 @@
 import type { Interval } from '../domain/interval.ts';
-import { hourUs, nominalLengthUs } from '../domain/interval.ts';
+import { dayUs, hourUs, nominalLengthUs } from '../domain/interval.ts';
 import type { Grain } from './figures.ts';
 import { longestByMinuteUs } from './period.ts';
 
@@ -35,5 +35,6 @@ export function grainOf({ fromUs, toUs }: { readonly fromUs: number; readonly to
     table: finest(lengthUs, 28, base),
     returns: base === '1h' ? '1h' : lengthUs <= hourUs ? '1m' : finest(lengthUs, 700, base),
     spread: finest(lengthUs, 1500, base),
+    quoteSeconds: lengthUs <= 2 * dayUs ? 1 : base === '1m' ? 10 : 60,
   };
 }

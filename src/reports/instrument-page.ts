@@ -51,7 +51,7 @@ ${incidents(figures)}`;
   return {
     headline: html`${headline(whole, figures, base)}${lead(rows, figures)}`,
     body,
-    method: html`Volumes are sums of exact decimals of ${countText(bars.length)} published candles of ${grain.base}. Volatility is the root of the mean squared logarithmic return of ${grain.base}, scaled to a year of 365 days; returns next to what is not whole are left out. Spread is that of the best bid and ask in force at the end of each second, weighed by time. Depth is counted in whole books. Statistics are doubles, prices and volumes are not.`,
+    method: html`Volumes are sums of exact decimals of ${countText(bars.length)} published candles of ${grain.base}. Volatility is the root of the mean squared logarithmic return of ${grain.base}, scaled to a year of 365 days; returns next to what is not whole are left out. Spread is that of the best bid and ask in force at the end of each ${grain.quoteSeconds === 1 ? 'second' : `${grain.quoteSeconds} seconds`}, weighed by time. Depth is counted in whole books. Statistics are doubles, prices and volumes are not.`,
   };
 }
 

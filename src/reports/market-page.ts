@@ -16,7 +16,7 @@ export function marketSections(figures: MarketFigures): Sections {
   return {
     headline: headline(figures),
     body: html`${linesSection(figures)}${table(figures)}${correlationSection(figures)}${completeness(figures)}${incidents(figures)}`,
-    method: html`Prices, volumes and turnovers are exact sums of the published candles of ${grain.base} of ${countText(peers.length)} instruments. Volatility and correlation are of logarithmic returns (${grain.base} and ${grain.returns}), pairwise complete: a return next to what is not whole is left out. Spread is weighed by time.`,
+    method: html`Prices, volumes and turnovers are exact sums of the published candles of ${grain.base} of ${countText(peers.length)} instruments. Volatility and correlation are of logarithmic returns (${grain.base} and ${grain.returns}), pairwise complete: a return next to what is not whole is left out. Spread is weighed by time; it, volatility and correlation are of the instruments with most trades.`,
   };
 }
 

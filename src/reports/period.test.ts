@@ -79,5 +79,6 @@ test('a range of any length is drawn with few enough candles to see', () => {
     table: '1h',
     returns: '3m',
     spread: '1m',
+    quoteSeconds: 1,
   });
 });

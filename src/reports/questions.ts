@@ -1,3 +1,4 @@
+import { parseInstrumentId } from '../domain/instrument.ts';
 import { sqlText } from '../domain/table-sql.ts';
 import { barColumns } from './bars.ts';
 import { depthBands } from './figures.ts';
@@ -21,6 +22,14 @@ const id = `'binance:' || market || ':' || symbol`;
 /** Instruments of a report: one, or all. */
 const of = (scope: Scope | undefined) => (scope === undefined ? 'true' : one(scope));
 
+/** Some instruments, so that rows of others need not be read. */
+function some(instruments: readonly string[]): string {
+  const scopes = instruments.map(parseInstrumentId);
+  if (scopes.length === 1) return one(scopes[0]!);
+  const list = (texts: readonly string[]) => [...new Set(texts)].map(sqlText).join(', ');
+  return `market IN (${list(scopes.map(({ market }) => market))}) AND symbol IN (${list(scopes.map(({ symbol }) => symbol))}) AND ${id} IN (${list(instruments)})`;
+}
+
 export function barsQuestion(scope: Scope, interval: string, range: Range): string {
   return `SELECT ${barColumns} FROM candles
     WHERE ${one(scope)} AND "interval" = ${sqlText(interval)} AND ${within('opened_at', range)} ORDER BY opened_at`;
@@ -42,7 +51,7 @@ export function summariesQuestion(interval: string, range: Range): string {
 export function closesQuestion(instruments: readonly string[], interval: string, range: Range): string {
   return `SELECT ${id} AS instrument, epoch_us(opened_at), close FROM candles
     WHERE "interval" = ${sqlText(interval)} AND ${within('opened_at', range)} AND state IN ('final', 'provisional', 'no-trades')
-      AND ${id} IN (${instruments.map(sqlText).join(', ')}) ORDER BY opened_at, instrument`;
+      AND ${some(instruments)} ORDER BY opened_at, instrument`;
 }
 
 export function factsQuestion(scope: Scope | undefined): string {
@@ -59,18 +68,25 @@ export function profileQuestion(scope: Scope, table: 'trades' | 'agg_trades', ra
 }
 
 /**
- * By instrument and bucket: seconds known, the sum and the largest of the spread at the end of each second, in 10^-6 basis
- * points of the mid price. A quote holds until the next one, the start of a gap or the end of what was recorded.
+ * By instrument and bucket: seconds known, the sum and the largest of the spread at the end of each step of `stepSeconds`, in
+ * 10^-6 basis points of the mid price. A quote holds until the next one, the start of a gap or the end of what was recorded.
  */
-export function spreadQuestion(scope: Scope | undefined, range: Range, bucketUs: number, isReplay: boolean): string {
+export function spreadQuestion(
+  instruments: readonly string[],
+  range: Range,
+  { bucketUs, stepSeconds }: { readonly bucketUs: number; readonly stepSeconds: number },
+  isReplay: boolean,
+): string {
   const bucketSeconds = bucketUs / 1_000_000;
-  const gapClock = isReplay ? 'false' : "stream = 'book-ticker' AND reason <> 'off-book'";
-  return `WITH quotes AS (${isReplay ? replayQuotes(scope, range) : quotes(scope, range)}),
-    seconds AS (SELECT instrument, micros // 1000000 AS second, arg_max(bid, update_id) AS bid, arg_max(ask, update_id) AS ask
+  const own = some(instruments);
+  const ends = isReplay ? 'false' : "stream = 'book-ticker' AND reason <> 'off-book'";
+  return `WITH quotes AS (${isReplay ? replayQuotes(own, range) : quotes(own, range)}),
+    seconds AS (SELECT instrument, micros // ${stepSeconds * 1_000_000} * ${stepSeconds} AS second, arg_max(bid, update_id) AS bid, arg_max(ask, update_id) AS ask
       FROM quotes GROUP BY ALL),
     stretches AS (SELECT *, lead(second) OVER (PARTITION BY instrument ORDER BY second) AS next_second FROM seconds),
-    breaks AS (SELECT ${id} AS instrument, epoch_us(opened_at) // 1000000 AS break_second FROM gaps WHERE ${of(scope)} AND ${gapClock}),
-    held AS (SELECT stretches.instrument, second, bid, ask, least(coalesce(next_second, second + 1), coalesce(break_second + 1, next_second, second + 1)) AS end_second
+    breaks AS (SELECT ${id} AS instrument, epoch_us(opened_at) // 1000000 AS break_second FROM gaps WHERE ${own} AND ${ends}),
+    held AS (SELECT stretches.instrument, second, bid, ask,
+        least(coalesce(next_second, second + ${stepSeconds}), coalesce(break_second + 1, next_second, second + ${stepSeconds})) AS end_second
       FROM stretches ASOF LEFT JOIN breaks ON stretches.instrument = breaks.instrument AND stretches.second <= breaks.break_second),
     spreads AS (SELECT instrument, second, greatest(end_second, second + 1) AS end_second, (ask - bid) * 20000000000 // (ask + bid) AS spread
       FROM held WHERE bid > 0 AND ask > bid),
@@ -82,18 +98,18 @@ export function spreadQuestion(scope: Scope | undefined, range: Range, bucketUs:
 
 const units = '(bid_price * 100000000)::HUGEINT AS bid, (ask_price * 100000000)::HUGEINT AS ask';
 
-function quotes(scope: Scope | undefined, range: Range): string {
+function quotes(own: string, range: Range): string {
   return `SELECT ${id} AS instrument, update_id, epoch_us(received_at) AS micros, ${units}
-    FROM book_tickers WHERE ${of(scope)} AND ${within('received_at', range)}`;
+    FROM book_tickers WHERE ${own} AND ${within('received_at', range)}`;
 }
 
 /** The book tickers of a replay carry the time of the replay: venue time is that of the depth event which holds their update id. */
-function replayQuotes(scope: Scope | undefined, range: Range): string {
+function replayQuotes(own: string, range: Range): string {
   return `SELECT quotes.instrument, update_id, micros, bid, ask
     FROM (SELECT ${id} AS instrument, update_id, ${units}
-      FROM book_tickers WHERE ${of(scope)}) AS quotes
+      FROM book_tickers WHERE ${own}) AS quotes
     ASOF JOIN (SELECT ${id} AS instrument, final_update_id, min(first_update_id) AS first_update_id, epoch_us(min(event_at)) AS micros
-      FROM book_deltas WHERE ${of(scope)} AND ${within('event_at', range)} GROUP BY ALL) AS events
+      FROM book_deltas WHERE ${own} AND ${within('event_at', range)} GROUP BY ALL) AS events
     ON quotes.instrument = events.instrument AND quotes.update_id <= events.final_update_id WHERE update_id >= first_update_id`;
 }
 

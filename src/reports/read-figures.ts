@@ -112,7 +112,7 @@ class FigureReader {
     onProgress(0.45, 'adding up volume by price');
     const profile = whole === undefined || whole.tradeCount === 0 ? undefined : await this.#profile(scope, whole, fact);
     onProgress(0.6, 'reading the spread');
-    const spread = (await this.#spread(scope, this.#grain.spread)).get(wish.subject) ?? [];
+    const spread = (await this.#spread([wish.subject], this.#grain.spread)).get(wish.subject) ?? [];
     onProgress(0.75, 'reading whole books');
     const depth = await this.#depth(scope);
     onProgress(0.9, 'comparing with the market');
@@ -144,7 +144,7 @@ class FigureReader {
   ): Promise<ReportFigures> {
     const leaders = summaries.slice(0, mostPeers + 4).map((row) => row.instrument);
     onProgress(0.5, 'reading spreads');
-    const spreads = await this.#spread(undefined, '1h');
+    const spreads = await this.#spread(leaders, '1h');
     onProgress(0.8, 'correlating');
     const series = await this.#closes(leaders, this.#grain.returns);
     const returns = new Map(leaders.map((instrument) => [instrument, logReturns(series.get(instrument) ?? [])]));
@@ -319,14 +319,14 @@ class FigureReader {
     return undefined;
   }
 
-  async #spread(scope: Scope | undefined, bucket: Grain['spread']): Promise<Map<string, SpreadBucket[]>> {
+  async #spread(instruments: readonly string[], bucket: Grain['spread']): Promise<Map<string, SpreadBucket[]>> {
     const found = new Map<string, SpreadBucket[]>();
     const isReplay = this.#dataKind === 'replay';
     const tickers = this.#needs('book_tickers', isReplay ? { fromUs: 0, toUs: allTimeUs } : this.#wish);
-    if (!this.#lake.has(tickers)) return found;
+    if (instruments.length === 0 || !this.#lake.has(tickers)) return found;
     const needs = [tickers, this.#needs('gaps', { fromUs: 0, toUs: this.#wish.toUs }), this.#needs('book_deltas')];
-    const bucketUs = nominalLengthUs(bucket);
-    const rows = await this.#lake.query(questions.spreadQuestion(scope, this.#wish, bucketUs, isReplay), needs);
+    const steps = { bucketUs: nominalLengthUs(bucket), stepSeconds: this.#grain.quoteSeconds };
+    const rows = await this.#lake.query(questions.spreadQuestion(instruments, this.#wish, steps, isReplay), needs);
     for (const [instrument, openedAt, known, sum, worst] of rows) {
       const list = found.get(instrument!) ?? [];
       found.set(instrument!, list);
