@@ -3,11 +3,13 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { openCachedBlobs } from '../src/blobs/cached.ts';
-import { openS3Blobs, type S3Blobs } from '../src/blobs/s3.ts';
+import { openFolderBlobs } from '../src/blobs/folder.ts';
+import { openS3Blobs } from '../src/blobs/s3.ts';
 import { openSqliteCatalog } from '../src/catalog/sqlite.ts';
 import { Slots } from '../src/domain/slots.ts';
 import { tradeBatch } from '../src/lake/parquet-lake.test-fixture.ts';
 import { openParquetLake } from '../src/lake/parquet-lake.ts';
+import type { BlobStore } from '../src/ports/blob-store.ts';
 import { type S3Server, seaweedfs, versitygw } from '../test/engines/support/s3-servers.ts';
 import { NotToBeHad } from '../test/engines/support/suite.ts';
 import { type Bench, type BenchContext, median } from './bench.ts';
@@ -109,32 +111,39 @@ async function throughput(context: BenchContext, server: S3Server, folder: strin
   return { ours, theirs, rate };
 }
 
-/** Requests that each of some commits makes. */
-async function requestsOfCommit(server: S3Server, folder: string): Promise<number[]> {
-  const { endpoint, region, accessKeyId, secretAccessKey } = server;
-  const bucket = await server.newBucket();
-  const remote: S3Blobs = openS3Blobs({ bucket, endpoint, region, credentials: { accessKeyId, secretAccessKey } });
+const commitRows = 50_000;
+
+/** Milliseconds that each of some commits of one table takes. */
+async function commitMs(blobs: BlobStore, folder: string, afterEach: () => void = () => {}): Promise<number[]> {
+  mkdirSync(folder);
   const catalog = await openSqliteCatalog(join(folder, 'catalog.sqlite'));
-  const blobs = openCachedBlobs(remote, { folder: join(folder, 'cache'), maxBytes: 1e12 });
   const lake = await openParquetLake({ catalog, blobs, scratchFolder: join(folder, 'scratch') });
   await lake.open();
   const slots = new Slots();
-  const requests: number[] = [];
+  const taken: number[] = [];
   for (let at = 0; at < 6; at++) {
-    const ids = Array.from({ length: 1000 }, (_, row) => at * 1000 + row);
-    const before = remote.requests;
-    await lake.commit({
-      slots,
-      batches: [tradeBatch(slots, ids)],
-      positions: [],
-      checkpoint: new TextEncoder().encode(String(at)),
-    });
-    requests.push(remote.requests - before);
+    const ids = Array.from({ length: commitRows }, (_, row) => at * commitRows + row);
+    const batches = [tradeBatch(slots, ids)];
+    const checkpoint = new TextEncoder().encode(String(at));
+    taken.push(1000 * (await seconds(() => lake.commit({ slots, batches, positions: [], checkpoint }).then(() => {}))));
+    afterEach();
   }
   await lake.close();
   await blobs.close();
   await catalog.close();
-  return requests.slice(1);
+  return taken.slice(1);
+}
+
+/** Whole commits, on the bucket and on a folder, and how many requests each makes. */
+async function commits(server: S3Server, folder: string) {
+  const { endpoint, region, accessKeyId, secretAccessKey } = server;
+  const bucket = await server.newBucket();
+  const remote = openS3Blobs({ bucket, endpoint, region, credentials: { accessKeyId, secretAccessKey } });
+  const cached = openCachedBlobs(remote, { folder: join(folder, 'cache'), maxBytes: 1e12 });
+  const sent: number[] = [];
+  const onBucket = await commitMs(cached, join(folder, 'bucket'), () => sent.push(remote.requests));
+  const onFolder = await commitMs(openFolderBlobs(join(folder, 'blobs')), join(folder, 'folder'));
+  return { onBucket, onFolder, requests: sent.slice(1).map((count, at) => count - sent[at]!) };
 }
 
 /** The one that does least itself; where it cannot be built, the other. */
@@ -161,7 +170,7 @@ const bench: Bench = {
     context.log(`on ${name}`);
     try {
       const { ours, theirs, rate } = await throughput(context, server, context.scratch());
-      const requests = await requestsOfCommit(server, context.scratch());
+      const { onBucket, onFolder, requests } = await commits(server, context.scratch());
       return [
         context.result({
           name: 'commit',
@@ -176,6 +185,12 @@ const bench: Bench = {
           samples: rate(ours.read),
           against: median(rate(theirs.read)),
           goal: 'ratio >= 0.7',
+        }),
+        context.result({
+          name: 'lake commit',
+          unit: `ms for ${commitRows.toLocaleString('en')} trades, written and visible; against the same on a folder`,
+          samples: onBucket,
+          against: median(onFolder),
         }),
         context.result({
           name: 'requests a commit',

@@ -127,6 +127,9 @@ class ParquetLake implements Lake {
       const batches = commit.batches.filter((batch) => batch.length > 0);
       const written: WrittenFile[] = [];
       const removed: string[] = [];
+      // On its way while the files are written; whatever comes of it is heard of below.
+      const put = this.#putCheckpoint(commit.checkpoint);
+      put.catch(() => undefined);
       try {
         if (batches.length > 0) {
           const { files } = await this.#catalog.state();
@@ -139,7 +142,7 @@ class ParquetLake implements Lake {
             }
           }, !isBulk(batches));
         }
-        const checkpoint = await this.#putCheckpoint(commit.checkpoint);
+        const checkpoint = await put;
         return await this.#publish(fence, written, removed, {
           positions: commit.positions,
           checkpoint,

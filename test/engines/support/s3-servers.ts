@@ -31,8 +31,9 @@ async function s3Server(
   port: number,
   folder: string,
   launch: () => Promise<RunningServer>,
-  reader?: S3Server['reader'],
+  options: { readonly reader?: NonNullable<S3Server['reader']>; readonly removeOthers?: () => void } = {},
 ): Promise<S3Server> {
+  const { reader, removeOthers } = options;
   const endpoint = `http://127.0.0.1:${port}`;
   let server = await launch();
   const client = new S3Client({
@@ -62,6 +63,7 @@ async function s3Server(
       client.destroy();
       await server.stop();
       rmSync(folder, { recursive: true, force: true });
+      removeOthers?.();
     },
   };
 }
@@ -96,6 +98,7 @@ export const seaweedfs: Engine<S3Server> = {
           ...['mini', `-dir=${data}`, '-ip=127.0.0.1', '-ip.bind=127.0.0.1', '-master.telemetry=false'],
           ...[`-s3.config=${identities}`, '-s3.iam=false', '-s3.autoCreateBucket=false', '-webdav=false'],
           ...['-admin.ui=false', '-s3.port.iceberg=0', '-s3.port.lance=0'],
+          ...[`-s3.localSocket=${join(folder, 's3.sock')}`, `-filer.localSocket=${join(folder, 'filer.sock')}`],
           ...[`-s3.port=${s3}`, `-master.port=${master}`, `-volume.port=${volume}`, `-filer.port=${filer}`],
           ...[`-admin.port=${admin}`, `-s3.port.grpc=${grpc[0]}`, `-master.port.grpc=${grpc[1]}`],
           ...[`-volume.port.grpc=${grpc[2]}`, `-filer.port.grpc=${grpc[3]}`, `-admin.port.grpc=${grpc[4]}`],
@@ -104,9 +107,17 @@ export const seaweedfs: Engine<S3Server> = {
         logFile: join(folder, 'log'),
         isReady: () => answersHttp(`http://127.0.0.1:${s3}/`),
       });
-    return s3Server(s3!, folder, launch, reader);
+    return s3Server(s3!, folder, launch, { reader, removeOthers: () => removeSockets(ports) });
   },
 };
+
+/** It leaves some in a place of its own choice. */
+function removeSockets(ports: readonly number[]): void {
+  for (const name of readdirSync('/tmp')) {
+    const port = /^seaweedfs-.*-(\d+)\.sock$/.exec(name)?.[1];
+    if (port !== undefined && ports.includes(Number(port))) rmSync(join('/tmp', name), { force: true });
+  }
+}
 
 function weedIn(folder: string): string {
   const data = readdirSync(folder).find((name) => name.endsWith('.data'))!;
