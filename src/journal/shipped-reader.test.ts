@@ -262,6 +262,8 @@ test('a journal that goes on being shipped is followed, two segments at a time i
       payload: Buffer.from(`turn ${turn} `.repeat(30)),
     });
     await writer.sync();
+    // Sometimes several segments at once.
+    if (turn % 30 > 4 && turn % 30 < 29) continue;
     await shipAll(folder, blobs, 300);
     for (let block = await reader.read(from, 1000); block !== undefined; block = await reader.read(from, 1000)) {
       block.forEach(({ kind, bytes, start, end }) => {

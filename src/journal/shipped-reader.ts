@@ -157,6 +157,9 @@ class ShippedReader implements JournalReader {
     this.shipped = await listShippedSegments(this.options.blobs, this.writer);
     this.lookedAtUs = nowUs;
     this.completed.clear();
+    const newest = this.shipped.at(-1);
+    // Those before it are whole, whether it is here already or not.
+    if (newest !== undefined && newest.segment !== this.newest?.segment) this.say(newest.segment, 0, 0);
     return true;
   }
 
@@ -180,18 +183,20 @@ class ShippedReader implements JournalReader {
       await this.inner?.close();
       this.inner = undefined;
     }
-    if (shipped === this.shipped.at(-1)) {
-      const { segment, bytes, nextSequence } = mirror;
-      this.newest = {
-        segment,
-        writtenOffset: bytes,
-        writtenSequence: nextSequence,
-        syncedOffset: bytes,
-        syncedSequence: nextSequence,
-      };
-      this.tell(this.newest);
-    }
+    if (shipped === this.shipped.at(-1)) this.say(mirror.segment, mirror.bytes, mirror.nextSequence);
     return mirror;
+  }
+
+  /** How far the store is, as a writer would say it. */
+  private say(segment: number, offset: number, sequence: number): void {
+    this.newest = {
+      segment,
+      writtenOffset: offset,
+      writtenSequence: sequence,
+      syncedOffset: offset,
+      syncedSequence: sequence,
+    };
+    this.tell(this.newest);
   }
 
   private async reader(): Promise<JournalReader> {

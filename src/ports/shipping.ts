@@ -34,6 +34,24 @@ export interface JournalBytes {
   close(): Promise<void>;
 }
 
+/** A closed segment of a journal as it is kept. */
+export interface KeptSegment {
+  readonly segment: number;
+  /** As it lies on the disk, compressed or not. */
+  readonly bytes: number;
+  /** When the next one was begun: everything in it was received before. */
+  readonly closedAtUs: number;
+}
+
+/** The segments of a journal's folder, for whoever decides how long they stay. */
+export interface JournalSegments {
+  readonly writer: string;
+  /** Closed ones, rising. */
+  closed(): readonly KeptSegment[];
+  /** Gone for good when it returns. */
+  remove(segment: number): void;
+}
+
 /** Where the copy of a journal ends, and who may go on. */
 export interface ShippedEnd extends JournalPosition {
   /** Nothing more can be added to this segment. */
