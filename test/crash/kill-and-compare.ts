@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
+import { until } from '../support/processes.ts';
 import { compareWithTruth } from './against-truth.ts';
 import { readLake } from './lake-reader.ts';
 import { type Storm, stormSymbols } from './storm.ts';
@@ -25,7 +26,12 @@ export async function killAndCompare(
   await healAndCompare(t, storm, healMs);
 }
 
+/** Trades that a market must have made, so that a comparison says something. */
+const tradesMin = 400;
+
 export async function healAndCompare(t: TestContext, storm: Storm, healMs: number): Promise<void> {
+  const made = () => stormSymbols.map(({ symbol }) => storm.harbour.truth.listing(symbol).trades.length);
+  await until(() => made().every((trades) => trades > tradesMin), `${tradesMin} trades`, 180_000);
   await storm.heal(healMs);
   await storm.stop();
 

@@ -12,7 +12,7 @@ import { type Asked, type Fate as HttpFate, HttpFaultProxy } from '../support/ht
 import { runTidemark, until } from '../support/processes.ts';
 import { journalRecords } from './support/journal-records.ts';
 import { isCommit, type PostgresServer, postgres } from './support/postgres.ts';
-import { type S3Server, seaweedfs } from './support/s3-servers.ts';
+import { type S3Server, seaweedfs, versitygw } from './support/s3-servers.ts';
 import { engineSuite } from './support/suite.ts';
 import { type Fate, TcpFaultProxy } from './support/tcp-fault-proxy.ts';
 
@@ -131,105 +131,111 @@ engineSuite('the crash test on S3 and PostgreSQL', { s3: seaweedfs, server: post
     assert.match(doctor.stdout, /lake +pass +catalog version \d+/, doctor.stderr);
     assert.ok(!existsSync(path.join(storm.config.dataDir, 'catalog.sqlite')), 'a reader makes no catalog');
   });
-
-  test('the disk is deleted: what was shipped comes back, what was not is named, and nothing that the venue has is missing', async (t) => {
-    const { storm, schema, s3Proxy, harm } = await stormOnBoth(t, s3, server);
-    await storm.settle();
-    for (let kill = 0; kill < 4; kill++) await storm.killOne(4000);
-    await storm.heal(healMs);
-    // First rows still reach the lake whose bytes are not shipped any more, then neither does.
-    s3Proxy.fate = ({ method, path: name }) =>
-      method === 'PUT' && name.includes('/journal/') ? refused : { kind: 'pass' };
-    await sleep(3000);
-    s3Proxy.fate = () => refused;
-    await sleep(2000);
-    await storm.die();
-
-    const { dataDir } = storm.config;
-    const journal = path.join(dataDir, 'journal');
-    const kept = path.join(storm.folder.path, 'kept');
-    cpSync(journal, kept, { recursive: true });
-    rmSync(dataDir, { recursive: true });
-    harm();
-
-    // Neither can begin anew where others would be told that nothing is missing.
-    for (const command of ['serve', 'record']) {
-      const refusedStart = await runTidemark(['--config', storm.file, command]);
-      assert.match(refusedStart.stderr, /tidemark restore.*\[journal-lost\]/, command);
-    }
-    rmSync(dataDir, { recursive: true, force: true });
-    const restore = async (...options: string[]): Promise<RestoredReport> => {
-      const { code, stdout, stderr } = await runTidemark(['--config', storm.file, 'restore', '--json', ...options]);
-      assert.equal(code, 0, stdout + stderr);
-      return (JSON.parse(stdout) as { data: RestoredReport }).data;
-    };
-    const foreseen = await restore('--dry-run');
-    const report = await restore();
-    t.diagnostic(JSON.stringify(report));
-    const [newest] = await server.query(`SELECT positions FROM ${schema}.versions ORDER BY version DESC LIMIT 1`);
-    const positions = JSON.parse(newest!['positions'] as string) as { writer: string; sequence: number }[];
-    for (const { writer, shippedTo, derivedTo, lost, damage } of report.journals) {
-      const [had, has] = await Promise.all(
-        [kept, journal].map((folder) => journalRecords(path.join(folder, writer), writer)),
-      );
-      const shipped = [...had!.keys()].filter((sequence) => sequence < shippedTo!.sequence);
-      assert.ok(shipped.length > 10, `${writer}: ${shipped.length} records were shipped`);
-      for (const sequence of shipped) {
-        assert.equal(has!.get(sequence), had!.get(sequence), `${writer}: record ${sequence} came back as it was`);
-      }
-      const derived = positions.find((position) => position.writer === writer)!.sequence;
-      assert.equal(derivedTo!.sequence, derived);
-      assert.deepEqual(damage, []);
-      const gone = [...had!.keys()].filter((sequence) => sequence >= shippedTo!.sequence);
-      assert.ok(gone.length > 0, `${writer}: some records were not shipped`);
-      const inLake = gone.filter((sequence) => sequence < derived).length;
-      assert.equal(lost?.records ?? 0, inLake, `${writer}: those whose rows are in the lake alone are counted`);
-      const { shippedTo: foreseenTo } = foreseen.journals.find((one) => one.writer === writer)!;
-      assert.deepEqual(foreseenTo, shippedTo);
-    }
-    assert.ok(
-      report.journals.some(({ lost }) => lost !== null),
-      'the lake was ahead of what was shipped',
-    );
-
-    storm.revive();
-    await healAndCompare(t, storm, healMs);
-  });
-
-  test('a machine that stood still in a commit while another took over is refused when it goes on, and leaves no trace', async (t) => {
-    const { storm, schema, s3Proxy, catalogProxy } = await stormOnBoth(t, s3, server);
-    s3Proxy.fate = () => ({ kind: 'pass' });
-    catalogProxy.fate = () => 'pass';
-    await storm.settle();
-    await sleep(4000);
-    const before = storm.moveAway();
-    t.after(() => Promise.all([before.engine.kill(), before.recorder.kill()]));
-    await new Promise<void>((resolve) => {
-      catalogProxy.fate = (bytes) => {
-        if (!bytes.includes('.versions VALUES')) return 'pass';
-        catalogProxy.fate = () => 'pass';
-        for (const one of [before.engine, before.recorder]) one.child.kill('SIGSTOP');
-        resolve();
-        return 'pass';
-      };
-    });
-    const restored = await runTidemark(['--config', storm.file, 'restore']);
-    assert.equal(restored.code, 0, restored.stdout + restored.stderr);
-    storm.revive();
-    await storm.settle();
-    const fences = async () =>
-      (await server.query(`SELECT fence::int AS fence FROM ${schema}.versions ORDER BY version`)).map(
-        (row) => row['fence'],
-      );
-    await until(async () => (await fences()).includes(2), 'a commit of the second machine');
-    for (const one of [before.engine, before.recorder]) one.child.kill('SIGCONT');
-    const { code, stderr } = await before.engine.ended;
-    assert.equal(code, exitCodes.conflict, stderr);
-    assert.match(stderr, /\[fence-lost\]/);
-    await sleep(1500);
-    await before.recorder.kill();
-    await healAndCompare(t, storm, healMs);
-    const written = await fences();
-    assert.deepEqual(written, written.toSorted(), 'once the second writer went on, the first one made no version');
-  });
 });
+
+engineSuite(
+  'machines that are lost or late, on S3 and PostgreSQL',
+  { s3: versitygw, server: postgres },
+  ({ s3, server }) => {
+    test('the disk is deleted: what was shipped comes back, what was not is named, and nothing that the venue has is missing', async (t) => {
+      const { storm, schema, s3Proxy, harm } = await stormOnBoth(t, s3, server);
+      await storm.settle();
+      for (let kill = 0; kill < 4; kill++) await storm.killOne(4000);
+      await storm.heal(healMs);
+      // First rows still reach the lake whose bytes are not shipped any more, then neither does.
+      s3Proxy.fate = ({ method, path: name }) =>
+        method === 'PUT' && name.includes('/journal/') ? refused : { kind: 'pass' };
+      await sleep(3000);
+      s3Proxy.fate = () => refused;
+      await sleep(2000);
+      await storm.die();
+
+      const { dataDir } = storm.config;
+      const journal = path.join(dataDir, 'journal');
+      const kept = path.join(storm.folder.path, 'kept');
+      cpSync(journal, kept, { recursive: true });
+      rmSync(dataDir, { recursive: true });
+      harm();
+
+      // Neither can begin anew where others would be told that nothing is missing.
+      for (const command of ['serve', 'record']) {
+        const refusedStart = await runTidemark(['--config', storm.file, command]);
+        assert.match(refusedStart.stderr, /tidemark restore.*\[journal-lost\]/, command);
+      }
+      rmSync(dataDir, { recursive: true, force: true });
+      const restore = async (...options: string[]): Promise<RestoredReport> => {
+        const { code, stdout, stderr } = await runTidemark(['--config', storm.file, 'restore', '--json', ...options]);
+        assert.equal(code, 0, stdout + stderr);
+        return (JSON.parse(stdout) as { data: RestoredReport }).data;
+      };
+      const foreseen = await restore('--dry-run');
+      const report = await restore();
+      t.diagnostic(JSON.stringify(report));
+      const [newest] = await server.query(`SELECT positions FROM ${schema}.versions ORDER BY version DESC LIMIT 1`);
+      const positions = JSON.parse(newest!['positions'] as string) as { writer: string; sequence: number }[];
+      for (const { writer, shippedTo, derivedTo, lost, damage } of report.journals) {
+        const [had, has] = await Promise.all(
+          [kept, journal].map((folder) => journalRecords(path.join(folder, writer), writer)),
+        );
+        const shipped = [...had!.keys()].filter((sequence) => sequence < shippedTo!.sequence);
+        assert.ok(shipped.length > 10, `${writer}: ${shipped.length} records were shipped`);
+        for (const sequence of shipped) {
+          assert.equal(has!.get(sequence), had!.get(sequence), `${writer}: record ${sequence} came back as it was`);
+        }
+        const derived = positions.find((position) => position.writer === writer)!.sequence;
+        assert.equal(derivedTo!.sequence, derived);
+        assert.deepEqual(damage, []);
+        const gone = [...had!.keys()].filter((sequence) => sequence >= shippedTo!.sequence);
+        assert.ok(gone.length > 0, `${writer}: some records were not shipped`);
+        const inLake = gone.filter((sequence) => sequence < derived).length;
+        assert.equal(lost?.records ?? 0, inLake, `${writer}: those whose rows are in the lake alone are counted`);
+        const { shippedTo: foreseenTo } = foreseen.journals.find((one) => one.writer === writer)!;
+        assert.deepEqual(foreseenTo, shippedTo);
+      }
+      assert.ok(
+        report.journals.some(({ lost }) => lost !== null),
+        'the lake was ahead of what was shipped',
+      );
+
+      storm.revive();
+      await healAndCompare(t, storm, healMs);
+    });
+
+    test('a machine that stood still in a commit while another took over is refused when it goes on, and leaves no trace', async (t) => {
+      const { storm, schema, s3Proxy, catalogProxy } = await stormOnBoth(t, s3, server);
+      s3Proxy.fate = () => ({ kind: 'pass' });
+      catalogProxy.fate = () => 'pass';
+      await storm.settle();
+      await sleep(4000);
+      const before = storm.moveAway();
+      t.after(() => Promise.all([before.engine.kill(), before.recorder.kill()]));
+      await new Promise<void>((resolve) => {
+        catalogProxy.fate = (bytes) => {
+          if (!bytes.includes('.versions VALUES')) return 'pass';
+          catalogProxy.fate = () => 'pass';
+          for (const one of [before.engine, before.recorder]) one.child.kill('SIGSTOP');
+          resolve();
+          return 'pass';
+        };
+      });
+      const restored = await runTidemark(['--config', storm.file, 'restore']);
+      assert.equal(restored.code, 0, restored.stdout + restored.stderr);
+      storm.revive();
+      await storm.settle();
+      const fences = async () =>
+        (await server.query(`SELECT fence::int AS fence FROM ${schema}.versions ORDER BY version`)).map(
+          (row) => row['fence'],
+        );
+      await until(async () => (await fences()).includes(2), 'a commit of the second machine');
+      for (const one of [before.engine, before.recorder]) one.child.kill('SIGCONT');
+      const { code, stderr } = await before.engine.ended;
+      assert.equal(code, exitCodes.conflict, stderr);
+      assert.match(stderr, /\[fence-lost\]/);
+      await sleep(1500);
+      await before.recorder.kill();
+      await healAndCompare(t, storm, healMs);
+      const written = await fences();
+      assert.deepEqual(written, written.toSorted(), 'once the second writer went on, the first one made no version');
+    });
+  },
+);
