@@ -208,7 +208,7 @@ export async function modelParts(
     lake,
     catalog,
     blobs,
-    runner: openDuckdbModelRunner({ memoryMb: config.models.memoryMb }),
+    runner: openDuckdbModelRunner({ memoryMb: config.models.memoryMb, scratchFolder: layout.scratch }),
     files: world.files,
     folder: modelFolder(config, cwd),
     scratchFolder,

@@ -129,6 +129,7 @@ class ModelsRun {
   async run(): Promise<ModelsResult> {
     const { log } = this.#options;
     for (const [name, problem] of this.#project.problems) log?.('error', `${name}: ${problem.message}`);
+    if (!this.#options.isDryRun) this.#clearScratch();
     try {
       let isCut = true;
       while (isCut) isCut = await this.#round();
@@ -290,9 +291,17 @@ class ModelsRun {
     this.#version = await this.#options.lake.replaceDays(days, computed);
   }
 
-  #outPath(model: string): string {
+  /** What a run that died left there. */
+  #clearScratch(): void {
     const { files, scratchFolder } = this.#options;
     files.makeFolder(scratchFolder);
+    for (const name of files.list(scratchFolder)) {
+      if (name.endsWith('.parquet')) files.remove(`${scratchFolder}/${name}`);
+    }
+  }
+
+  #outPath(model: string): string {
+    const { scratchFolder } = this.#options;
     return `${scratchFolder}/${model}-${this.#files++}.parquet`;
   }
 }

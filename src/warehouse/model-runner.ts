@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -44,7 +44,7 @@ class DuckdbModelSession implements ModelSession {
   constructor(options: DuckdbModelRunnerOptions, signal: AbortSignal | undefined) {
     this.#options = options;
     this.#signal = signal;
-    this.#spill = mkdtempSync(join(options.scratchFolder ?? tmpdir(), 'models-'));
+    this.#spill = spillFolder(options.scratchFolder ?? tmpdir());
     this.#child = spawn(process.execPath, ['--max-old-space-size=512', entry], {
       stdio: ['pipe', 'pipe', 'pipe'],
       env: childEnvironment,
@@ -120,6 +120,25 @@ class DuckdbModelSession implements ModelSession {
     this.#child.kill('SIGKILL');
     this.#waiting?.reject(endedError(undefined, why));
     rmSync(this.#spill, { recursive: true, force: true });
+  }
+}
+
+/** A folder of this process; those of processes that were killed go. */
+function spillFolder(scratch: string): string {
+  mkdirSync(scratch, { recursive: true });
+  for (const name of readdirSync(scratch)) {
+    const pid = Number(/^models-spill-(\d+)-/.exec(name)?.[1] ?? process.pid);
+    if (pid !== process.pid && !isAlive(pid)) rmSync(join(scratch, name), { recursive: true, force: true });
+  }
+  return mkdtempSync(join(scratch, `models-spill-${process.pid}-`));
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 
