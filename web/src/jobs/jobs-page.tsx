@@ -2,7 +2,7 @@ import './jobs.css';
 import '../shell/working.css';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { type KeyboardEvent, useMemo, useState } from 'react';
-import type { JobRow, JobsAnswer } from '../../../src/protocol/jobs.ts';
+import type { JobRow, JobsAnswer, RunRow, RunState } from '../../../src/protocol/jobs.ts';
 import { ApiError } from '../live/api.ts';
 import { isCold } from '../live/connection-word.ts';
 import { usePageTitle } from '../shell/pages.ts';
@@ -19,10 +19,8 @@ import { LogPanel } from './log-panel.tsx';
 import { JobPanel, RunPanel } from './run-panel.tsx';
 import { isOver, needsLook, silenceUs } from './run-words.ts';
 import { RunsPanel } from './runs-panel.tsx';
-import { TimelinePanel } from './timeline-panel.tsx';
+import { type TimelineLength, TimelinePanel, timelineLengths } from './timeline-panel.tsx';
 import { useAction, useJobs, useLog, useRun, useServerNowUs, useTimeline } from './use-jobs.ts';
-
-const dayUs = 86_400e6;
 
 type Open = 'run-now' | 'catch-up' | 'cancel-run' | 'cancel-catch-up';
 
@@ -34,7 +32,8 @@ export function JobsPage() {
   const jobs = useJobs();
   const answer = jobs.data;
   const nowUs = useServerNowUs(answer, jobs.dataUpdatedAt);
-  const timeline = useTimeline(dayUs, answer === undefined ? undefined : nowUs);
+  const [length, setLength] = useState<TimelineLength>('24 h');
+  const timeline = useTimeline(timelineLengths[length], answer === undefined ? undefined : nowUs);
   const shownRun = search.run ?? newestActive(answer);
   const run = useRun(shownRun);
   const log = useLog(shownRun);
@@ -115,7 +114,15 @@ export function JobsPage() {
           Run now…
         </button>
       </GraphPanel>
-      <TimelinePanel jobs={answer.jobs} order={order} timeline={timeline.data} nowUs={nowUs} onRun={onRun} />
+      <TimelinePanel
+        jobs={answer.jobs}
+        order={order}
+        timeline={timeline.data}
+        length={length}
+        nowUs={nowUs}
+        onLength={setLength}
+        onRun={onRun}
+      />
       <RunsPanel
         answer={answer}
         filter={{ ...search, ...(shownRun === undefined ? {} : { run: shownRun }) }}
@@ -208,11 +215,17 @@ function isMissing(error: Error): boolean {
   return error instanceof ApiError && error.status === 404;
 }
 
-/** The run that is most worth a look when none is chosen: what runs, else what ran last. */
+const worthALook: readonly RunState[] = ['running', 'retrying', 'failed', 'held', 'queued', 'done'];
+
+/** The run that is most worth a look when none is chosen: by its state, then the newest. */
 function newestActive(answer: JobsAnswer | undefined): number | undefined {
-  const latest = (answer?.jobs ?? []).flatMap((job) => (job.latest === null ? [] : [job.latest]));
-  const running = latest.filter((run) => run.state === 'running');
-  return (running.length > 0 ? running : latest).sort((a, b) => b.id - a.id)[0]?.id;
+  const rank = ({ state }: RunRow): number => {
+    const at = worthALook.indexOf(state);
+    return at < 0 ? worthALook.length : at;
+  };
+  return (answer?.jobs ?? [])
+    .flatMap((job) => (job.latest === null ? [] : [job.latest]))
+    .sort((a, b) => rank(a) - rank(b) || b.id - a.id)[0]?.id;
 }
 
 function Tile({ name, value, beside, note }: { name: string; value: string; beside?: string; note: string }) {

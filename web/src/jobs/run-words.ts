@@ -76,7 +76,8 @@ export function faceOf(job: JobRow, nowUs: number, latestOf: (name: string) => R
   if (job.notAvailable !== null) return { sign: 'off', line: job.notAvailable };
   const { latest } = job;
   const part = latest?.partition == null ? '' : latest.partition.slice(5);
-  const prefixed = (text: string): string => (part === '' ? text : `${part}, ${text}`);
+  // What says the day by itself needs it no second time.
+  const prefixed = (text: string): string => (part === '' || text.includes(part) ? text : `${part}, ${text}`);
   if (latest !== null && !isOver(latest)) {
     const sign = signOf(latest, nowUs);
     if (sign === 'lost') return { sign, line: `heartbeat lost ${spanText(silenceUs(latest, nowUs)!)} ago` };

@@ -11,6 +11,12 @@ const hourUs = 3_600e6;
 const rowHeight = 16.6;
 const barHeight = 10;
 
+const markStepsUs = [1, 5, 10, 30, 60, 120, 360].map((minutes) => minutes * 60e6);
+
+/** How far back the timeline looks. */
+export const timelineLengths = { '1 h': hourUs, '6 h': 6 * hourUs, '24 h': 24 * hourUs } as const;
+export type TimelineLength = keyof typeof timelineLengths;
+
 type Span = TimelineAnswer['spans'][number];
 
 interface Face {
@@ -27,7 +33,8 @@ function xIn(face: Face, width: number): (atUs: number) => number {
 
 /** Instants at which a line stands; each with its text where there is room for one. */
 function marksOf(face: Face, width: number): { x: number; text: string | undefined }[] {
-  const stepUs = (width < 420 ? 6 : 2) * hourUs;
+  const wantedUs = ((face.toUs - face.fromUs) / width) * 58;
+  const stepUs = markStepsUs.find((step) => step >= wantedUs) ?? 6 * hourUs;
   const xOf = xIn(face, width);
   const marks: { x: number; text: string | undefined }[] = [];
   for (let atUs = Math.ceil(face.fromUs / stepUs) * stepUs; atUs < face.toUs; atUs += stepUs) {
@@ -112,13 +119,17 @@ export function TimelinePanel({
   jobs,
   order,
   timeline,
+  length,
   nowUs,
+  onLength,
   onRun,
 }: {
   jobs: readonly JobRow[];
   order: readonly string[];
   timeline: TimelineAnswer | undefined;
+  length: TimelineLength;
   nowUs: number;
+  onLength: (length: TimelineLength) => void;
   onRun: (run: number) => void;
 }) {
   const canvas = useRef<HTMLCanvasElement>(null);
@@ -135,10 +146,10 @@ export function TimelinePanel({
     };
     return order.filter(isShown).map((job) => ({ job, spans: spans.get(job) ?? [] }));
   }, [timeline, jobs, order]);
-  const lengthUs = 24 * hourUs;
+  const lengthUs = timelineLengths[length];
   const face: Face = {
     fromUs: nowUs - lengthUs,
-    toUs: nowUs + 0.2 * hourUs,
+    toUs: nowUs + lengthUs / 120,
     nowUs,
     rows,
     queued: new Map(
@@ -181,8 +192,21 @@ export function TimelinePanel({
     <section className="panel timeline-panel" aria-label="Timeline">
       <div className="panel-head">
         <h2>Timeline</h2>
-        <span className="dim wide">24 h, UTC; work and waiting are drawn apart</span>
+        <span className="dim wide">UTC; work and waiting are drawn apart</span>
         <span className="grow" />
+        <span className="act">
+          {(Object.keys(timelineLengths) as TimelineLength[]).map((each) => (
+            <button
+              key={each}
+              type="button"
+              className="button wide"
+              aria-pressed={each === length}
+              onClick={() => onLength(each)}
+            >
+              {each}
+            </button>
+          ))}
+        </span>
         <span className="timeline-legend">
           {(['running', 'done', 'waiting', 'failed'] as const).map((kind) => (
             <span key={kind}>
@@ -193,9 +217,9 @@ export function TimelinePanel({
         </span>
       </div>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: more rows than fit are scrolled to by keys */}
-      <section className="panel-body timeline" tabIndex={0} aria-label="Runs of the last 24 hours">
+      <section className="panel-body timeline" tabIndex={0} aria-label={`Runs of the last ${length}`}>
         {rows.length === 0 ? (
-          <p className="panel-none">Nothing ran in the last 24 hours.</p>
+          <p className="panel-none">Nothing ran in the last {length}.</p>
         ) : (
           <div className="timeline-sheet">
             <div className="timeline-names">
@@ -209,7 +233,7 @@ export function TimelinePanel({
               <canvas
                 ref={canvas}
                 role="img"
-                aria-label={`Runs of ${rows.length} jobs over 24 hours, ${failed} failed tries`}
+                aria-label={`Runs of ${rows.length} jobs over ${length}, ${failed} failed tries`}
                 onPointerMove={(event) => {
                   const found = spanAt(event);
                   setHint(

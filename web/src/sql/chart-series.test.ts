@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { chartable, seriesOf } from './chart-series.ts';
+import { chartable, seriesOf, symbolsOf } from './chart-series.ts';
 
 const at = (second: number): string => new Date(Date.UTC(2026, 2, 18) + second * 1000).toISOString();
 
@@ -42,4 +42,26 @@ test('absent values are no points, and points are in the order of time', () => {
     runs.flat().map(({ value }) => value),
     [1, 3],
   );
+});
+
+test('rows of several symbols are drawn apart', () => {
+  const columns = [
+    { name: 'symbol', type: 'VARCHAR' },
+    { name: 'at', type: 'TIMESTAMP WITH TIME ZONE' },
+    { name: 'price', type: 'DECIMAL(38,8)' },
+  ];
+  const rows = [
+    ['BTC', at(0), '1'],
+    ['ETH', at(0), '7'],
+    ['BTC', at(1), '2'],
+  ];
+  const groups = symbolsOf(columns, rows)!;
+  assert.deepEqual(groups, { column: 0, symbols: ['BTC', 'ETH'] });
+  const runs = seriesOf(rows, 1, 2, { column: 0, value: 'BTC' });
+  assert.deepEqual(
+    runs.flat().map(({ value }) => value),
+    [1, 2],
+  );
+  assert.equal(symbolsOf(columns, rows.slice(0, 1)), undefined);
+  assert.equal(symbolsOf(columns.slice(1), rows), undefined);
 });

@@ -21,6 +21,19 @@ export function chartable(
   return values.length === 0 ? undefined : { time, values: values.sort((a, b) => rank(a) - rank(b)) };
 }
 
+const mostGroups = 200;
+
+/** Where rows of several symbols are mixed, a line over all of them would join what has nothing to do with each other. */
+export function symbolsOf(
+  columns: Columns,
+  rows: readonly (readonly (string | null)[])[],
+): { readonly column: number; readonly symbols: readonly string[] } | undefined {
+  const column = columns.findIndex(({ name }) => name === 'symbol');
+  if (column < 0) return undefined;
+  const symbols = [...new Set(rows.map((row) => row[column] ?? ''))].slice(0, mostGroups);
+  return symbols.length < 2 ? undefined : { column, symbols };
+}
+
 export interface SeriesPoint {
   readonly atUs: number;
   /** A coordinate; the exact value is the row's text. */
@@ -33,9 +46,11 @@ export function seriesOf(
   rows: readonly (readonly (string | null)[])[],
   time: number,
   column: number,
+  only?: { readonly column: number; readonly value: string },
 ): readonly (readonly SeriesPoint[])[] {
   const points: SeriesPoint[] = [];
   for (const [row, cells] of rows.entries()) {
+    if (only !== undefined && (cells[only.column] ?? '') !== only.value) continue;
     const atUs = instantUs(cells[time] ?? null);
     const text = cells[column] ?? null;
     const value = text === null ? Number.NaN : Number(text);

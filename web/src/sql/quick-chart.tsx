@@ -7,7 +7,7 @@ import { themeRevision } from '../state/preferences.ts';
 import { coordinateText, groupDigits } from '../text/number-text.ts';
 import { clockText, dayText, minuteText } from '../text/time-text.ts';
 import { instantText } from './cells.ts';
-import { chartable, type SeriesPoint, seriesOf } from './chart-series.ts';
+import { chartable, type SeriesPoint, seriesOf, symbolsOf } from './chart-series.ts';
 
 const top = 10;
 const axisX = 24;
@@ -116,9 +116,20 @@ export function QuickChart({ answer, isOld }: { answer: SqlAnswer; isOld: boolea
   const [size, setSize] = useState('');
   const choice = useMemo(() => chartable(answer.columns), [answer.columns]);
   const value = choice?.values.find(({ name }) => name === chosen) ?? choice?.values[0];
+  const groups = useMemo(() => symbolsOf(answer.columns, answer.rows), [answer]);
+  const [wanted, setWanted] = useState<string>();
+  const symbol = groups?.symbols.find((one) => one === wanted) ?? groups?.symbols[0];
   const runs = useMemo(
-    () => (choice === undefined || value === undefined ? [] : seriesOf(answer.rows, choice.time, value.column)),
-    [answer.rows, choice, value],
+    () =>
+      choice === undefined || value === undefined
+        ? []
+        : seriesOf(
+            answer.rows,
+            choice.time,
+            value.column,
+            groups === undefined ? undefined : { column: groups.column, value: symbol ?? '' },
+          ),
+    [answer.rows, choice, value, groups, symbol],
   );
   const isEmpty = runs.length === 0;
   useEffect(() => {
@@ -152,6 +163,18 @@ export function QuickChart({ answer, isOld }: { answer: SqlAnswer; isOld: boolea
         <span className="grow" />
         {choice !== undefined && (
           <span className="act">
+            {groups !== undefined && (
+              <select
+                className="field"
+                aria-label="Drawn symbol"
+                value={symbol ?? ''}
+                onChange={(event) => setWanted(event.target.value)}
+              >
+                {groups.symbols.map((one) => (
+                  <option key={one}>{one}</option>
+                ))}
+              </select>
+            )}
             {choice.values.length <= 3 ? (
               choice.values.map((each) => (
                 <button

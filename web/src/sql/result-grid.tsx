@@ -210,7 +210,10 @@ export function ResultGrid({
                   <button type="button" tabIndex={-1} onClick={() => toggle(at)}>
                     {column.name}
                     {sort?.column === at && (sort.descending ? ' ▾' : ' ▴')}
-                    <small>{typeText(column.type)}</small>
+                    <small>
+                      {typeText(column.type)}
+                      {kinds[at] === 'time' && ', UTC'}
+                    </small>
                   </button>
                   <ColumnEdge width={widths[at] ?? 120} onResize={(width) => resize(at, width)} />
                 </th>
