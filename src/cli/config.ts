@@ -40,6 +40,8 @@ export const configSchema = z.strictObject({
         .int()
         .min(65_536)
         .default(256 * 1024 * 1024),
+      /** Older closed segments go once they are committed and, where that is set, shipped; without it all stay. */
+      keepDays: z.number().positive().max(36_500).optional(),
     })
     .prefault({}),
   lake: z
@@ -292,6 +294,7 @@ function checkLakeStore({ store, s3 }: Config['lake'], whatOf: (key: string) => 
 const unrepeatedKeys: readonly string[] = ['catalog.url', 'lake.s3.endpoint'];
 
 const optionalKeys = [
+  'journal.keepDays',
   'models.folder',
   'reports.subjects',
   'reports.browser',

@@ -12,6 +12,7 @@ import {
   type ReportParts,
   repairJob,
   reportJobs,
+  retentionJob,
   sweepJob,
   unavailableJob,
   unavailableJobs,
@@ -21,6 +22,7 @@ import type { Upkeep } from '../pipeline/upkeep.ts';
 import type { World } from '../ports/world.ts';
 import { openDuckdbExporter } from '../warehouse/table-exporter.ts';
 import type { Config } from './config.ts';
+import { removeOldJournals } from './journal-retention.ts';
 import type { Layout } from './layout.ts';
 import { version } from './version.ts';
 import { modelParts, type Stores } from './wire.ts';
@@ -47,6 +49,7 @@ export async function jobDefinitions(parts: JobParts): Promise<readonly JobDefin
     compactJob(upkeep, everyMs),
     sweepJob(upkeep, everyMs),
     compressJob(upkeep, everyMs),
+    retentionJob((isDryRun) => removeOldJournals(config, layout, world, upkeep, isDryRun), config.journal.keepDays),
     view === undefined
       ? unavailableJob('repair', 'follows the repair of open gaps', 'only a running engine repairs')
       : repairJob(view, world.timers),

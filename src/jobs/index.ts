@@ -18,6 +18,7 @@ export { lakeVerifyJob } from './work/lake-verify.ts';
 export { modelJobs } from './work/models.ts';
 export { repairJob } from './work/repair.ts';
 export { type ReportParts, reportJobs } from './work/reports.ts';
+export { retentionJob } from './work/retention.ts';
 export { sweepJob } from './work/sweep.ts';
 export { unavailableJob, unavailableJobs } from './work/unavailable.ts';
 
