@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { openPostgresCatalog } from '../../src/catalog/postgres.ts';
+import { openPostgresJobs } from '../../src/catalog/postgres-jobs.ts';
 import { openSqliteCatalog } from '../../src/catalog/sqlite.ts';
 import { TidemarkError } from '../../src/domain/error.ts';
 import { catalogContract } from '../../src/ports/catalog.contract.ts';
@@ -88,6 +92,24 @@ engineSuite('a catalog on PostgreSQL', { server: postgres }, ({ server }) => {
     assert.deepEqual(await server.query(`SELECT version FROM ${options.schema}.format`), [{ version: 99 }]);
   });
 
+  test('a catalog of an older format is brought up to date by a writer, with all that it holds, and refused by readers until then', async () => {
+    const options = { url: server.url, schema: server.newSchema() };
+    const old = await openPostgresCatalog(options);
+    await old.commit(await old.takeFence(), { addFiles: [dataFile('a')], removeFiles: [] });
+    const state = await old.state();
+    await old.close();
+    const jobTables = await server.query(
+      `SELECT tablename FROM pg_tables WHERE schemaname = '${options.schema}' AND tablename LIKE 'job%'`,
+    );
+    for (const { tablename } of jobTables) await server.query(`DROP TABLE ${options.schema}.${tablename}`);
+    await server.query(`UPDATE ${options.schema}.format SET version = 1`);
+    await assert.rejects(openPostgresCatalog({ ...options, isReadOnly: true }), { code: 'catalog-too-old' });
+    const writers = await Promise.all([openPostgresCatalog(options), openPostgresCatalog(options)]);
+    for (const catalog of writers) assert.deepEqual(await catalog.state(), state);
+    for (const catalog of writers) await catalog.close();
+    await (await openPostgresJobs({ ...options, isReadOnly: true })).close();
+  });
+
   test('a number that cannot be exact is refused, not rounded', async () => {
     const options = { url: server.url, schema: server.newSchema() };
     const catalog = await openPostgresCatalog(options);
@@ -140,6 +162,24 @@ engineSuite('a catalog on PostgreSQL', { server: postgres }, ({ server }) => {
     }
     const unchecked = server.tlsUrl.replace('verify-full', 'no-verify').replace('localhost', '127.0.0.1');
     await (await openPostgresCatalog({ url: unchecked, schema })).close();
+  });
+
+  test('a password file in the place where PostgreSQL looks is enough', async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'tidemark-password-'));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const file = join(folder, 'passwords');
+    writeFileSync(file, `127.0.0.1:${server.port}:*:tidemark:${server.password}\n`, { mode: 0o600 });
+    const known = process.env['PGPASSWORD'];
+    delete process.env['PGPASSWORD'];
+    process.env['PGPASSFILE'] = file;
+    try {
+      const catalog = await openPostgresCatalog({ url: server.url, schema: server.newSchema() });
+      assert.equal(await catalog.takeFence(), 1);
+      await catalog.close();
+    } finally {
+      process.env['PGPASSWORD'] = known;
+      delete process.env['PGPASSFILE'];
+    }
   });
 
   test('a refused password is said at once, and neither error nor its cause repeats it', async () => {
