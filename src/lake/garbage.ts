@@ -3,6 +3,7 @@ import type { BlobEntry, BlobStore } from '../ports/blob-store.ts';
 import type { Catalog } from '../ports/catalog.ts';
 import type { Garbage } from '../ports/lake-upkeep.ts';
 import { type KnownLists, metadataFolders } from './iceberg/superseded-metadata.ts';
+import { isOwnName } from './own-names.ts';
 
 export interface GarbageRules {
   /** Versions that stay readable, whatever their age. */
@@ -53,12 +54,13 @@ export async function planGarbage(
   const named = await namedBlobs(catalog);
   for (const { name, bytes, storedAtUs } of found) {
     if (superseded.has(name)) garbage.push({ name, bytes, why: 'superseded' });
-    else if (!named.has(name) && storedAtUs <= beforeUs) garbage.push({ name, bytes, why: 'unnamed' });
+    else if (!named.has(name) && storedAtUs <= beforeUs && isOwnName(name))
+      garbage.push({ name, bytes, why: 'unnamed' });
   }
   for (const folder of await metadataFolders(blobs, beforeUs, knownLists)) {
     for (const { name, bytes } of folder.superseded) garbage.push({ name, bytes, why: 'superseded' });
     for (const { name, bytes, storedAtUs } of folder.rest) {
-      if (storedAtUs <= beforeUs) garbage.push({ name, bytes, why: 'unnamed' });
+      if (storedAtUs <= beforeUs && isOwnName(name)) garbage.push({ name, bytes, why: 'unnamed' });
     }
   }
   return { oldestVersion, garbage };

@@ -6,6 +6,7 @@ import type { Catalog, DataFile } from '../ports/catalog.ts';
 import type { LakeProblem, LakeVerification, VerifyOptions } from '../ports/lake-upkeep.ts';
 import { type GarbageRules, oldestKeptVersion } from './garbage.ts';
 import { verifyIceberg } from './iceberg/verification.ts';
+import { checkpointName, dataFileName } from './own-names.ts';
 
 export interface VerificationOptions {
   readonly catalog: Catalog;
@@ -21,9 +22,6 @@ export interface VerificationOptions {
 const readsAtOnce = 4;
 /** What was stored so lately may belong to a commit that is on its way. */
 const youngUs = 60_000_000;
-
-const fileName = /^lake\/[^/]+\/[^/]+\/\d{4}-\d\d-\d\d\/(?:minute|hour|day)\/([0-9a-f]{40})\.parquet$/;
-const checkpointName = /^checkpoints\/([0-9a-f]{40})\.zst$/;
 
 export async function verifyLake(options: VerificationOptions, asked: VerifyOptions = {}): Promise<LakeVerification> {
   return new Verification(options, asked).run();
@@ -99,7 +97,7 @@ class Verification {
     this.#files++;
     this.#bytes += read.bytes;
     // Of replaced files only the name is at hand: it begins with the hash.
-    const inName = fileName.exec(name)?.[1];
+    const inName = dataFileName.exec(name)?.[1];
     if (expected !== undefined && read.bytes !== expected.bytes) {
       this.#problem('wrong-size', name, `it has ${read.bytes} bytes, the catalog says ${expected.bytes}`);
     } else if (expected === undefined ? read.sha256.slice(0, 40) !== inName : read.sha256 !== expected.sha256) {
@@ -169,7 +167,7 @@ class Verification {
       const { name } = entry;
       if (named.has(name) || name.startsWith('iceberg/')) continue;
       if (this.#options.otherPrefixes.some((prefix) => name.startsWith(prefix))) continue;
-      if (!fileName.test(name) && !checkpointName.test(name)) {
+      if (!dataFileName.test(name) && !checkpointName.test(name)) {
         this.#problem('foreign', name, `${entry.bytes} bytes that are not the lake’s`);
         continue;
       }
@@ -177,7 +175,7 @@ class Verification {
       const read = await this.#read(name);
       if (read === undefined) continue;
       // A checkpoint's name is of its content, not of its bytes.
-      const isOurs = checkpointName.test(name) || read.sha256.slice(0, 40) === fileName.exec(name)![1];
+      const isOurs = checkpointName.test(name) || read.sha256.slice(0, 40) === dataFileName.exec(name)![1];
       if (isOurs) {
         left++;
         leftBytes += read.bytes;

@@ -3,6 +3,7 @@ import { TidemarkError } from '../../domain/error.ts';
 import type { BlobStore } from '../../ports/blob-store.ts';
 import type { Catalog, DataFile } from '../../ports/catalog.ts';
 import type { LakeProblem } from '../../ports/lake-upkeep.ts';
+import { icebergName } from '../own-names.ts';
 import { addressesOf, hintName, icebergPrefix, metadataName } from './names.ts';
 import { newestNumbers, publishedVersion, readPublished } from './published-table.ts';
 import { type MetadataFolder, metadataFolders } from './superseded-metadata.ts';
@@ -21,8 +22,6 @@ export interface IcebergVerification {
 /** A publication may come between two reads: what differs is looked at again before it is called wrong. */
 const looks = 5;
 const lookDelayMs = 200;
-
-const ownName = /^iceberg\/[^/]+\/metadata\/(?:v\d+\.metadata\.json|version-hint\.text|snap-\d+\.avro|\d+-m\d+\.avro)$/;
 
 /** Compares the newest metadata of every table with the catalog, and looks for all that it names; how many tables. */
 export async function verifyIceberg(given: IcebergVerification): Promise<number> {
@@ -137,7 +136,7 @@ async function lookAtFolders(blobs: BlobStore, beforeUs: number): Promise<readon
       (name): LakeProblem => ({ kind: 'iceberg-damaged', name, detail: 'metadata names it, and it is not there' }),
     ),
     ...rest
-      .filter(({ name }) => !ownName.test(name))
+      .filter(({ name }) => !icebergName.test(name))
       .map(
         ({ name, bytes }): LakeProblem => ({ kind: 'foreign', name, detail: `${bytes} bytes that are not the lake’s` }),
       ),
