@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import passwordFile from 'pgpass';
 import { TidemarkError } from '../domain/error.ts';
 import type { Logger } from '../ports/log.ts';
 import { silentLog } from '../ports/log.ts';
@@ -52,6 +53,19 @@ const types = {
   },
 };
 
+type PasswordFor = { readonly host: string; readonly port: number; readonly user: string; readonly database: string };
+const inPasswordFile = passwordFile as (asked: PasswordFor, answer: (password: string | undefined) => void) => void;
+
+/** A wrong one is answered at once; with none the connection would stay half open until the server gives up. */
+const unknownPassword = 'none is known';
+
+/** `PGPASSWORD`, else the line of `~/.pgpass` that fits, as psql does it. Looked up for each connection, so that a new one counts. */
+async function knownPassword(asked: PasswordFor): Promise<string> {
+  const { PGPASSWORD } = process.env;
+  if (PGPASSWORD !== undefined && PGPASSWORD !== '') return PGPASSWORD;
+  return new Promise((resolve) => inPasswordFile(asked, (found) => resolve(found ?? unknownPassword)));
+}
+
 function exactInteger(text: string): number {
   const value = Number(text);
   if (Number.isSafeInteger(value)) return value;
@@ -93,6 +107,8 @@ export class PostgresSession {
       ...(address.user === undefined ? {} : { user: address.user }),
       ...(address.database === undefined ? {} : { database: address.database }),
       ...(address.tls === undefined ? {} : { ssl: address.tls }),
+      // The driver says for what it asks; its types do not know that.
+      password: knownPassword as () => Promise<string>,
       application_name: 'tidemark',
       max: clientsMax,
       idleTimeoutMillis: 30_000,

@@ -176,6 +176,9 @@ engineSuite('a catalog on PostgreSQL', { server: postgres }, ({ server }) => {
       const catalog = await openPostgresCatalog({ url: server.url, schema: server.newSchema() });
       assert.equal(await catalog.takeFence(), 1);
       await catalog.close();
+      writeFileSync(file, '');
+      const opening = openPostgresCatalog({ url: server.url, schema: server.newSchema() });
+      await assert.rejects(opening, { code: 'catalog-refused', message: /PGPASSWORD or ~\/\.pgpass/ });
     } finally {
       process.env['PGPASSWORD'] = known;
       delete process.env['PGPASSFILE'];
