@@ -1,4 +1,4 @@
-import { existsSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { TidemarkError } from '../domain/error.ts';
 import { secondUs } from '../domain/interval.ts';
@@ -93,8 +93,7 @@ export async function rebuildLake(
     if (options.replaces) {
       // Without a catalog an engine derives everything anew, so that a crash in between costs time and no row.
       for (const end of ['', '-wal', '-shm']) rmSync(`${layout.catalog}${end}`, { force: true });
-      rmSync(layout.lake, { recursive: true, force: true });
-      renameSync(beside.lake, layout.lake);
+      replaceLake(layout.lake, beside.lake);
       for (const end of ['-wal', '-shm', '']) {
         if (existsSync(`${beside.catalog}${end}`)) renameSync(`${beside.catalog}${end}`, `${layout.catalog}${end}`);
       }
@@ -105,6 +104,15 @@ export async function rebuildLake(
     recorderLock?.release();
     engineLock?.release();
   }
+}
+
+/** Reports stay where they are: they are not derived again. */
+function replaceLake(lake: string, rebuilt: string): void {
+  mkdirSync(lake, { recursive: true });
+  for (const name of readdirSync(lake)) {
+    if (name !== 'reports') rmSync(path.join(lake, name), { recursive: true, force: true });
+  }
+  for (const name of readdirSync(rebuilt)) renameSync(path.join(rebuilt, name), path.join(lake, name));
 }
 
 interface Journals {

@@ -180,6 +180,25 @@ test('a report whose paper failed is stored and says why; with a browser it is m
   assert.equal((await makeReport({ ...workshop, printer: printing }, wish)).isNew, false);
 });
 
+test('a lake that counts its versions anew writes over no report', async (t) => {
+  const old = await openTestWorkshop(t, [{ ...day, instruments: [btc], seed: 1 }]);
+  const { report } = await makeReport(old.workshop, wish);
+  const rebuilt = await openTestWorkshop(t, [{ ...day, instruments: [btc], seed: 2 }]);
+  const { report: other, isNew } = await makeReport(
+    { ...rebuilt.workshop, shelf: old.workshop.shelf, clock: old.workshop.clock },
+    wish,
+  );
+  assert.deepEqual([isNew, other.id], [true, `${report.id}-2`]);
+  const rows = await old.workshop.shelf.list();
+  assert.deepEqual(
+    rows.map(({ id, isSuperseded }) => [id, isSuperseded]),
+    [
+      [other.id, false],
+      [report.id, true],
+    ],
+  );
+});
+
 test('only reports that a change touches are renewed', async (t) => {
   const { workshop, recorded } = await openTestWorkshop(t, [{ ...day, instruments: [btc, eth] }]);
   const { report: ofBtc } = await makeReport(workshop, wish);

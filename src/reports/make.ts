@@ -68,10 +68,12 @@ export async function makeReport(
   });
   const contentHash = hashOfFigures(figures);
   const newest = await shelf.newest(wish);
-  const id = reportId(wish, lake.version);
-  const isPaperMissing = newest !== undefined && newest.pdfAbsence !== null && printer.absence === undefined;
-  const isTheSame = newest?.contentHash === contentHash && !isPaperMissing;
-  if (newest !== undefined && (isTheSame || newest.id === id)) return { report: newest, isNew: false };
+  if (newest !== undefined && newest.contentHash === contentHash) {
+    // With a browser since: worth another one, but not under the same version's name.
+    const isPaperMissing = newest.pdfAbsence !== null && printer.absence === undefined;
+    if (!isPaperMissing || newest.catalogVersion === lake.version) return { report: newest, isNew: false };
+  }
+  const id = await shelf.freeId(reportId(wish, lake.version));
   const files: NewFile[] = [];
   const tables = dataTables(figures);
   for (const [at, table] of tables.entries()) {

@@ -103,6 +103,14 @@ export class ReportShelf {
     return (await this.list()).find((report) => placeOf(report) === wanted && !report.isSuperseded);
   }
 
+  /** The id, or one after it: a lake that was rebuilt counts its versions anew. */
+  async freeId(id: string): Promise<string> {
+    for (let next = 1; ; next++) {
+      const candidate = next === 1 ? id : `${id}-${next}`;
+      if ((await this.#manifest(candidate)) === undefined) return candidate;
+    }
+  }
+
   /** Files first, the manifest last: on rejection nothing is to be seen, and it may be asked again. */
   async publish(manifest: Omit<Manifest, 'files'>, files: readonly NewFile[]): Promise<Manifest> {
     const folder = `${prefix}${manifest.id}/`;

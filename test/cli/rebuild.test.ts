@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { rmSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { stringify as toYaml } from 'yaml';
@@ -60,6 +60,10 @@ test('what is rebuilt equals what was committed, what was tampered with does not
   const before = await rows();
   assert.match(before, / 3700\d{6}\n/);
 
+  // Reports are not derived again, so a new lake leaves them in their place.
+  const reports = path.join(layout.lake, 'reports', 'daily-2026-03-18-market-r1');
+  mkdirSync(reports, { recursive: true });
+  writeFileSync(path.join(reports, 'report.json'), '{}');
   await tamper(layout);
   const differing = await rebuild('--replace');
   assert.equal(differing.code, 8);
@@ -70,6 +74,7 @@ test('what is rebuilt equals what was committed, what was tampered with does not
   );
   const mended = await rebuild();
   assert.deepEqual([mended.code, mended.data?.days?.length], [0, equal.data!.days!.length]);
+  assert.equal(readFileSync(path.join(reports, 'report.json'), 'utf8'), '{}');
   assert.equal(await rows(), before);
 
   // Everything derived is gone; the journals have it all.
