@@ -78,6 +78,8 @@ export class Scheduler {
   readonly #runs = new Map<number, StoredRun>();
   /** The same by job and partition. */
   readonly #runsOf = new Map<string, Set<number>>();
+  /** How many of them a catch-up has. */
+  readonly #leftOf = new Map<number, number>();
   readonly #lanes = new Lanes();
   readonly #attempts = new Map<number, Attempt>();
   /** Work that did not end when told to, by job. */
@@ -490,6 +492,8 @@ export class Scheduler {
       this.#runs.set(run.id, run);
       ofKey.add(run.id);
     }
+    this.#countLeft(before?.catchUp, -1);
+    this.#countLeft(isEnded(run) ? null : run.catchUp, 1);
     if (ofKey.size === 0) this.#runsOf.delete(key);
     else this.#runsOf.set(key, ofKey);
     const newest = this.#newest.get(key);
@@ -507,6 +511,13 @@ export class Scheduler {
       // From the wall clock only across a restart, and then never longer than any back-off is.
       this.#retryDueUs.set(run.id, clock.monotonicUs() + Math.min(waitUs, 3_600_000_000));
     }
+  }
+
+  #countLeft(catchUp: number | null | undefined, change: number): void {
+    if (catchUp === null || catchUp === undefined) return;
+    const left = (this.#leftOf.get(catchUp) ?? 0) + change;
+    if (left === 0) this.#leftOf.delete(catchUp);
+    else this.#leftOf.set(catchUp, left);
   }
 
   #newRun(
@@ -976,10 +987,9 @@ export class Scheduler {
   /** A catch-up is done when none of its runs is left. */
   async #closeCatchUps(only?: number | null): Promise<void> {
     if (only === null) return;
-    const open = new Set([...this.#runs.values()].map(({ catchUp }) => catchUp));
     const changes: JobChange[] = [];
     for (const catchUp of this.#catchUps.values()) {
-      if ((only ?? catchUp.id) === catchUp.id && !open.has(catchUp.id)) {
+      if ((only ?? catchUp.id) === catchUp.id && !this.#leftOf.has(catchUp.id)) {
         changes.push({ kind: 'catch-up', catchUp: { ...catchUp, state: 'done' } });
       }
     }
