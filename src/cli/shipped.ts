@@ -71,6 +71,7 @@ export async function openShipping(
   return new Shipping({
     world,
     store: blobs.location('journal'),
+    closeStore: () => blobs.close(),
     journals: await Promise.all(journals),
     maxDelayMs: config.shipping.maxDelaySeconds * 1000,
     maxObjectBytes: config.shipping.maxObjectBytes,

@@ -16,6 +16,8 @@ import { listSegments } from './segment-name.ts';
 import { openJournalBytes } from './segment-pieces.ts';
 import { shipAll } from './shipped.test-fixture.ts';
 import { openShippedJournal } from './shipped-journal.ts';
+import { shippedName } from './shipped-object.ts';
+import { listShippedSegments } from './shipped-segments.ts';
 import { openJournalWriter } from './writer.ts';
 
 const world = createNodeWorld();
@@ -227,3 +229,31 @@ test('coming back begins anew after it was cut off, and a journal that was never
   assert.deepEqual((await restore(never, derived)).next, { segment: 8, sequence: 900 });
   assert.equal((await readFolder(never.back, derived)).records[0]!.sequence, 900);
 });
+
+test('what the store has damaged comes back around the damage, which is named', async (t) => {
+  const all = fixture(t);
+  await append(all.folder, texts('shipped', 60));
+  await shipAll(all.folder, all.blobs, 1000);
+  const before = (await readFolder(all.folder)).records;
+  const [first] = await listShippedSegments(all.blobs, writer);
+  const [from, to] = [first!.offsets[2]!, first!.offsets[3]!];
+  await all.blobs.remove(shippedName(writer, 1, from));
+  const { restored } = await restore(all);
+  assert.deepEqual(restored.damage, [{ segment: 1, offset: from, bytes: to - from }]);
+  const reader = await openJournalReader(world, { folder: all.back, writer });
+  const at = { writer, segment: 1, offset: from, sequence: (await readTo(reader, from)).sequence };
+  await assert.rejects(reader.read(at, 1000), { code: 'journal-damaged' });
+  const after = await reader.afterDamage(at);
+  await reader.close();
+  assert.equal(after!.position.offset, to);
+  const rest = (await readFolder(all.back, after!.position)).records;
+  const known = before.slice(at.sequence + after!.lostRecords);
+  assert.ok(known.length > 30);
+  assert.deepEqual(rest.slice(0, known.length), known);
+});
+
+async function readTo(reader: JournalReader, offset: number): Promise<JournalPosition> {
+  let at = await reader.start();
+  while (at.offset < offset) at = (await reader.read(at, 1))!.to;
+  return at;
+}

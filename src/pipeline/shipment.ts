@@ -42,6 +42,8 @@ export class ShipmentOfJournal {
   #error: string | null = null;
   #behindBytes = 0;
   #behindRecords = 0;
+  /** Segment that is written to. */
+  #newest = 0;
   #shippedAtUs: number | null = null;
   #retryDelayMs = retryDelayMsMin;
   #isFinishing = false;
@@ -118,7 +120,7 @@ export class ShipmentOfJournal {
       if (this.#behindBytes === 0) this.#succeeded();
     }
     const at = this.#at!;
-    const isClosed = this.#bytes.segments().at(-1) !== at.segment;
+    const isClosed = this.#newest > at.segment;
     if (this.#behindBytes === 0 && !isClosed) {
       this.#unshippedSinceUs = undefined;
       if (clock.monotonicUs() >= this.#packAtUs && !this.#isFinishing) this.#pack();
@@ -245,9 +247,10 @@ export class ShipmentOfJournal {
   }
 
   async #measure(): Promise<void> {
-    const { bytes, records } = await unshipped(this.#bytes, this.#at);
+    const { bytes, records, newest } = await unshipped(this.#bytes, this.#at);
     this.#behindBytes = bytes;
     this.#behindRecords = records;
+    this.#newest = newest;
   }
 
   #succeeded(): void {
@@ -297,15 +300,15 @@ function isAfter(at: Place, piece: SegmentPiece): boolean {
 export async function unshipped(
   journal: JournalBytes,
   shippedTo: Place | undefined,
-): Promise<{ bytes: number; records: number }> {
-  const segments = journal.segments();
-  const oldest = segments[0];
-  if (oldest === undefined) return { bytes: 0, records: 0 };
-  const at = shippedTo ?? { segment: oldest, offset: 0, sequence: 0 };
+): Promise<{ bytes: number; records: number; newest: number }> {
   const synced = await journal.syncedEnd();
-  let bytes = synced.segment < at.segment ? 0 : synced.offset - at.offset;
-  for (const segment of segments) {
-    if (segment >= at.segment && segment < synced.segment) bytes += journal.segmentBytes(segment);
+  const newest = synced.segment;
+  const at = shippedTo ?? { segment: journal.segments()[0] ?? newest, offset: 0, sequence: 0 };
+  let bytes = newest < at.segment ? 0 : synced.offset - at.offset;
+  // Asked for only where there are some: a folder may hold many.
+  const between = at.segment < newest ? journal.segments() : [];
+  for (const segment of between) {
+    if (segment >= at.segment && segment < newest) bytes += journal.segmentBytes(segment);
   }
-  return { bytes: Math.max(0, bytes), records: Math.max(0, synced.sequence - at.sequence) };
+  return { bytes: Math.max(0, bytes), records: Math.max(0, synced.sequence - at.sequence), newest };
 }

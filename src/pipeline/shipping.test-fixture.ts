@@ -111,6 +111,7 @@ export async function openShipping(
   return new Shipping({
     world,
     store: 'file:///store',
+    closeStore: async () => {},
     journals: [
       {
         bytes: await openJournalBytes(world, { folder, writer: 'recorder' }),

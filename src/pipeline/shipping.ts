@@ -5,6 +5,7 @@ import { ShipmentOfJournal, type ShipmentOptions } from './shipment.ts';
 export interface ShippingOptions extends ShipmentOptions {
   /** Its address, for whoever looks. */
   readonly store: string;
+  closeStore(): Promise<void>;
   readonly journals: readonly { readonly bytes: JournalBytes; readonly shipped: ShippedJournal }[];
 }
 
@@ -38,6 +39,7 @@ export class Shipping {
     await this.#running;
     cancel();
     for (const { bytes } of this.#options.journals) await bytes.close();
+    await this.#options.closeStore();
   }
 
   #abandon(): void {
