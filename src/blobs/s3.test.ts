@@ -197,6 +197,48 @@ test('credentials that ran out are looked up afresh, once for all who wait, and 
   assert.ok(own.seen.at(-1)?.headers.authorization?.includes('key-2/'));
 });
 
+test('a credentials file that was replaced is read again when what it held is refused', async (t) => {
+  const own = await newServer(t);
+  const file = join(root, 'credentials');
+  const write = (key: string) =>
+    writeFile(file, `[default]\naws_access_key_id = ${key}\naws_secret_access_key = a-secret\n`);
+  await write('key-1');
+  const before = { ...process.env };
+  t.after(() => {
+    process.env = before;
+  });
+  for (const name of Object.keys(process.env)) if (name.startsWith('AWS_')) delete process.env[name];
+  process.env['AWS_SHARED_CREDENTIALS_FILE'] = file;
+  process.env['AWS_EC2_METADATA_DISABLED'] = 'true';
+  const { credentials: _, ...options } = optionsOf(own);
+  const store = openS3Blobs(options);
+  await store.put('a', bytes);
+  own.script = ({ headers }) =>
+    headers.authorization?.includes('key-1/') ? { status: 403, code: 'InvalidAccessKeyId' } : undefined;
+  await assert.rejects(store.put('b', bytes), { code: 'store-refused' });
+  await write('key-2');
+  await store.put('b', bytes);
+  assert.ok(own.objects.has('b'));
+});
+
+test('the log says once when the store stops answering, and once when it answers again', async (t) => {
+  const own = await newServer(t);
+  const said: string[] = [];
+  const tell = (fields: object, message: string) => {
+    said.push(`${message} ${JSON.stringify(fields)}`);
+  };
+  const log = { debug: tell, info: tell, warn: tell, error: tell };
+  const store = openS3Blobs({ ...optionsOf(own), log });
+  let refusals = 5;
+  own.script = () => (refusals-- > 0 ? { status: 500, code: 'InternalError' } : undefined);
+  await store.put('a', bytes);
+  await store.put('b', bytes);
+  assert.deepEqual(said, [
+    `the store fails: its requests are tried again {"store":"${own.endpoint}","why":"InternalError (HTTP 500)"}`,
+    `the store answers again {"store":"${own.endpoint}"}`,
+  ]);
+});
+
 test('credentials that are refused and stay the same are not tried again and again', async (t) => {
   const own = await newServer(t);
   own.script = () => ({ status: 403, code: 'AccessDenied' });

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { MemoryS3 } from '../../src/blobs/memory-s3.test-fixture.ts';
+import { layoutOf } from '../../src/cli/layout.ts';
 import { demoSymbols, type Harbour, startHarbour } from '../../src/harbour/index.ts';
 import type { StatusAnswer } from '../../src/protocol/api.ts';
 import { createNodeWorld } from '../../src/world/node/index.ts';
@@ -130,4 +131,33 @@ test('the lake of another data folder is refused before anything is written, and
   const owner = (await doctor(settings)).find(({ name }) => name === 'bucket owner');
   assert.equal(owner?.result, 'fail');
   assert.equal((await doctor(settingsFor('first'))).length, 1);
+});
+
+test('an outage longer than it is waited out ends the engine and not the recorder; then every row is there', async (t) => {
+  const settings = settingsFor('outage', { prefix: 'outage' });
+  const up = new TidemarkProcess(['--config', settings, '--json', 'up'], { cwd: folder.path, env });
+  t.after(() => up.kill());
+  const layout = layoutOf(join(folder.path, 'outage'), '/');
+  const status = async (): Promise<StatusAnswer | undefined> => {
+    try {
+      const { url } = JSON.parse(readFileSync(layout.engineFile, 'utf8')) as { url: string };
+      return await getJson<StatusAnswer>(`${url}/api/v1/status`);
+    } catch {
+      return undefined;
+    }
+  };
+  const reaches = (version: number) =>
+    until(async () => ((await status())?.lake.catalogVersion ?? 0) >= version, `version ${version}`, 60_000);
+  await reaches(3);
+  store.script = () => ({ status: 503, code: 'ServiceUnavailable' });
+  await until(() => /store-busy/.test(up.stderr), 'the engine to give up', 60_000);
+  store.script = () => undefined;
+  const { lake } = (await status()) ?? { lake: { catalogVersion: 3 } };
+  await reaches(lake.catalogVersion + 3);
+  await up.kill('SIGTERM');
+  const ran = await run(settings, 'sql', '--json', 'SELECT max(trade_id) - min(trade_id) + 1, count(*) FROM trades');
+  const { data } = JSON.parse(ran.stdout) as { data: { rows: [string, string][] } };
+  assert.equal(String(data.rows[0]![0]), String(data.rows[0]![1]));
+  assert.match(up.stderr, /"process":"engine","code":6/);
+  assert.doesNotMatch(up.stderr, /"process":"recorder","code"/);
 });
