@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { TidemarkError } from '../domain/error.ts';
@@ -66,8 +66,10 @@ const doing = 'use the record of jobs';
  * The record of jobs in one SQLite file of its own: its many small writes never make a lake commit wait. They survive the
  * death of the process; a power cut may take the last moments, and then work is done again, which changes nothing.
  */
-export async function openSqliteJobs(path: string): Promise<JobStore> {
-  mkdirSync(dirname(path), { recursive: true });
+export async function openSqliteJobs(file: string, options: { isReadOnly?: boolean } = {}): Promise<JobStore> {
+  // Whoever only reads makes no file where nothing was recorded.
+  const path = options.isReadOnly === true && !existsSync(file) ? ':memory:' : file;
+  if (path === file) mkdirSync(dirname(path), { recursive: true });
   let database: DatabaseSync;
   try {
     database = new DatabaseSync(path, { timeout: 5000 });

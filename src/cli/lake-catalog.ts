@@ -28,7 +28,7 @@ export async function openJobStore(layout: Layout, options: StoreOptions): Promi
     return openPostgresJobs(postgresOptions(options.settings.catalog, options));
   }
   const { openSqliteJobs } = await import('../catalog/sqlite-jobs.ts');
-  return openSqliteJobs(layout.jobs);
+  return openSqliteJobs(layout.jobs, options);
 }
 
 /** Whoever only asks wants to hear soon that nobody answers; a writer waits an outage out. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { TidemarkError } from '../domain/error.ts';
 import { cron } from './schedule.ts';
 import { jobOf, simulatedJobs } from './scheduler.test-fixture.ts';
@@ -619,4 +620,81 @@ test('history beyond what is kept is forgotten', async (t) => {
   assert.equal((await jobs.runsOf('a')).length, 120);
   assert.equal(await jobs.settled(jobs.scheduler.forgetHistory()), 72);
   assert.equal((await jobs.runsOf('a')).length, 48);
+});
+
+test('whatever dies and however clocks step, each owed day is done once in effect, in the order of the graph', async (t) => {
+  const event = fc.oneof(
+    fc.record({ kind: fc.constant('advance' as const), ms: fc.integer({ min: 1000, max: 8 * hour }) }),
+    fc.record({ kind: fc.constant('crash' as const), ms: fc.integer({ min: 0, max: 30 * hour }) }),
+    fc.record({ kind: fc.constant('step' as const), ms: fc.integer({ min: -hour, max: hour }) }),
+    fc.record({ kind: fc.constant('wait' as const), ms: fc.integer({ min: 1, max: 3000 }) }),
+  );
+  let daysDone = 0;
+  await fc.assert(
+    fc.asyncProperty(fc.array(event, { minLength: 3, maxLength: 14 }), fc.integer(), async (events, seed) => {
+      const effects = new Map<string, number>();
+      const problems: string[] = [];
+      const under = new Set<string>();
+      let life = 0;
+      const work = (name: string) => async (context: { partition: string | undefined; attempt: number }) => {
+        const key = `${name} ${context.partition}`;
+        const mine = life;
+        if (under.has(`${key} ${mine}`)) problems.push(`${key} ran twice at once`);
+        under.add(`${key} ${mine}`);
+        await jobs.pause(700);
+        if (jobs.world.random.fraction() < 0.2) {
+          under.delete(`${key} ${mine}`);
+          throw new Error('no luck');
+        }
+        if (name !== 'a' && !effects.has(`a ${context.partition}`)) problems.push(`${key} before a`);
+        if (name === 'c' && !effects.has(`b ${context.partition}`)) problems.push(`${key} before b`);
+        effects.set(key, (effects.get(key) ?? 0) + 1);
+        under.delete(`${key} ${mine}`);
+        return {};
+      };
+      const day = { partitioning: 'day', maxAttempts: 20, retryDelayMs: 500 } as const;
+      const jobs = await simulatedJobs(t, {
+        seed,
+        startIso: '2026-03-10T23:50:00Z',
+        slots: 2,
+        jobs: [
+          jobOf('a', { ...day, schedule: cron('15 0 * * *'), work: work('a') }),
+          jobOf('b', { ...day, schedule: { kind: 'after' }, after: ['a'], work: work('b') }),
+          jobOf('c', { ...day, schedule: { kind: 'after' }, after: ['a', 'b'], work: work('c') }),
+        ],
+      });
+      jobs.settle('2027-12-31', []);
+      for (const { kind, ms } of events) {
+        if (kind === 'step') jobs.stepClock(ms);
+        else if (kind === 'crash') {
+          life += 1;
+          await jobs.crash(ms);
+        } else await jobs.advance(ms);
+      }
+      await jobs.advance(2 * hour);
+      const last = jobs.nowIso();
+      await jobs.advance(3 * hour);
+      assert.deepEqual(problems, []);
+      const through = new Date(Date.parse(last) - day.retryDelayMs - 15 * minute - 24 * hour)
+        .toISOString()
+        .slice(0, 10);
+      const { runs } = await jobs.desk.runs({ limit: 10_000 });
+      for (let date = '2026-03-10'; date <= through; ) {
+        for (const name of ['a', 'b', 'c']) {
+          const of = runs.filter((run) => run.job === name && run.partition === date);
+          assert.deepEqual(
+            of.map(({ state }) => state),
+            ['done'],
+            `${name} ${date}`,
+          );
+          const attempts = (await jobs.desk.run(of[0]!.id)).attempts;
+          assert.equal(attempts.filter(({ outcome }) => outcome === 'done').length, 1);
+        }
+        daysDone += 1;
+        date = new Date(Date.parse(date) + 24 * hour).toISOString().slice(0, 10);
+      }
+    }),
+    { numRuns: 25 },
+  );
+  assert.ok(daysDone >= 25, `${daysDone} days were owed in all`);
 });

@@ -7,6 +7,7 @@ import { TidemarkError } from '../../domain/error.ts';
 import type { Config } from '../config.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { tryBucket } from '../lake-blobs.ts';
+import { openJobStore } from '../lake-catalog.ts';
 import { layoutOf } from '../layout.ts';
 import { print, textTable } from '../output.ts';
 import { configOf, globalOptions } from '../program.ts';
@@ -39,6 +40,7 @@ export function registerDoctor(program: Command): void {
         await checkLake(config),
         ...checkCatalog(config),
         ...(await checkShipped(config)),
+        await checkJobs(config),
         await checkPort(config),
         checkDashboard(),
         ...(options.offline ? [] : await checkVenue(config)),
@@ -150,6 +152,32 @@ async function committedState(config: Config): Promise<{ version: number; files:
 async function checkShipped(config: Config): Promise<Check[]> {
   const checked = await checkShipping(config, layoutOf(config.dataDir, process.cwd()), openWorld(config));
   return checked === undefined ? [] : [{ name: 'shipping', ...checked }];
+}
+
+/** What a person would have to look at: a job whose newest run failed, or one that died and has nobody to try it again. */
+async function checkJobs(config: Config): Promise<Check> {
+  const layout = layoutOf(config.dataDir, process.cwd());
+  const isRecorded = config.catalog.kind === 'postgres' ? existsSync(layout.engineFile) : existsSync(layout.jobs);
+  if (!isRecorded) return { name: 'jobs', result: 'pass', detail: 'none has run yet' };
+  try {
+    const store = await openJobStore(layout, { settings: config, isReadOnly: true });
+    try {
+      const latest = await store.latestRuns();
+      const isEngineUp = (await runningEngineUrl(layout, openWorld(config))) !== undefined;
+      const needLook = latest.flatMap(({ job, id, state, error }) => {
+        if (state === 'failed') return [`${job} failed (${error?.message ?? 'unknown'}): tidemark jobs logs ${id}`];
+        return state === 'running' && !isEngineUp
+          ? [`${job} died in run ${id}: the engine tries it again when it runs`]
+          : [];
+      });
+      if (needLook.length > 0) return { name: 'jobs', result: 'warn', detail: needLook.join('; ') };
+      return { name: 'jobs', result: 'pass', detail: `${latest.length} jobs have run, none needs a look` };
+    } finally {
+      await store.close();
+    }
+  } catch (error) {
+    return { name: 'jobs', result: 'fail', detail: error instanceof Error ? error.message : String(error) };
+  }
 }
 
 async function checkPort(config: Config): Promise<Check> {
