@@ -257,3 +257,26 @@ async function readTo(reader: JournalReader, offset: number): Promise<JournalPos
   while (at.offset < offset) at = (await reader.read(at, 1))!.to;
   return at;
 }
+
+test('a machine that still ships at this moment is not taken for gone: nothing is brought back', async (t) => {
+  const all = fixture(t);
+  await append(all.folder, texts('shipped', 10));
+  await shipAll(all.folder, all.blobs, 2000);
+  await append(all.folder, texts('more', 10));
+  let isFirst = true;
+  const blobs: BlobStore = Object.create(all.blobs);
+  blobs.put = async (name, bytes) => {
+    if (isFirst) {
+      isFirst = false;
+      await shipAll(all.folder, all.blobs, 2000);
+    }
+    await all.blobs.put(name, bytes);
+  };
+  for (const method of ['get', 'stream', 'putFile', 'remove'] as const) {
+    blobs[method] = (all.blobs[method] as (...given: never[]) => never).bind(all.blobs);
+  }
+  blobs.list = (prefix) => all.blobs.list(prefix);
+  await assert.rejects(restore({ ...all, blobs }), { code: 'shipping-conflict' });
+  await append(all.folder, texts('still', 10));
+  await shipAll(all.folder, all.blobs, 2000);
+});
