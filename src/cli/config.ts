@@ -245,6 +245,10 @@ export function loadConfig(options: {
   const parsed = configSchema.safeParse(settings);
   if (!parsed.success) throw explain(parsed.error.issues[0]!, settings, { file, origin, known });
   for (const id of parsed.data.instruments) checkInstrument(id, whereFrom('instruments', { file, origin }));
+  for (const key of ['reports.subjects', 'mail.subjects'] as const) {
+    const { subjects = [] } = parsed.data[key === 'mail.subjects' ? 'mail' : 'reports'];
+    for (const id of subjects) if (id !== 'market') checkInstrument(id, whereFrom(key, { file, origin }), key);
+  }
   checkCatalog(parsed.data.catalog, `setting catalog.url in ${whereFrom('catalog.url', { file, origin })}`);
   checkLakeStore(parsed.data.lake, (key) => `setting ${key} in ${whereFrom(key, { file, origin })}`);
   for (const key of known) origin[key] ??= 'default';
@@ -252,7 +256,7 @@ export function loadConfig(options: {
 }
 
 /** `binance:spot:btcusdt` would be recorded as a symbol that the venue does not have. */
-function checkInstrument(id: string, where: string): void {
+function checkInstrument(id: string, where: string, key = 'instruments'): void {
   let why: string | undefined;
   try {
     const { symbol } = parseInstrumentId(id);
@@ -262,11 +266,7 @@ function checkInstrument(id: string, where: string): void {
     why = error.why;
   }
   if (why === undefined) return;
-  throw refused(
-    `setting instruments in ${where}`,
-    `${JSON.stringify(id)}: ${why}`,
-    'write it like binance:spot:BTCUSDT',
-  );
+  throw refused(`setting ${key} in ${where}`, `${JSON.stringify(id)}: ${why}`, 'write it like binance:spot:BTCUSDT');
 }
 
 function checkCatalog({ kind, url }: Config['catalog'], what: string): void {

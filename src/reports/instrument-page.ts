@@ -73,7 +73,7 @@ function headline(whole: Bar | undefined, figures: InstrumentFigures, base: stri
   const difference = whole.close - whole.open;
   const bought = whole.volume === 0n ? 0 : Number((whole.takerBuyVolume * 10_000n) / whole.volume) / 10_000;
   return html`<div class="fig">${[
-    figure('Close', price(whole.close), `open ${price(whole.open)}`),
+    figure(whole.state === 'forming' ? 'Last' : 'Close', price(whole.close), `open ${price(whole.open)}`),
     figure(
       'Change',
       html`<span class="${changeClass(difference)}">${change ?? '–'}</span>`,
@@ -101,7 +101,7 @@ function lead(rows: readonly Bar[], { whole, fact, profile, wish, grain }: Instr
   const busiest = rows.reduce((most, bar) => (bar.quoteVolume > most.quoteVolume ? bar : most), rows[0]!);
   const share = whole.quoteVolume === 0n ? 0 : Number((busiest.quoteVolume * 1000n) / whole.quoteVolume) / 10;
   const peak = profile === undefined ? undefined : valueArea(profile.bins)?.peak;
-  return html`<p class="lead">Closed ${difference === 0n ? html`<b>unchanged</b>` : html`<b>${price(difference < 0n ? -difference : difference)}</b> ${difference < 0n ? 'lower' : 'higher'}`}. The high stands at ${price(whole.high)}, the low at ${price(whole.low)}.${rows.length > 1 ? html` The ${grain.table} from <b>${clockText(busiest.openedAtUs, wish, 5)}</b> carried ${shortText(busiest.quoteVolume, productScale)}, ${doubleText(share, 1)} % of the turnover.` : undefined}${
+  return html`<p class="lead">${whole.state === 'forming' ? 'Stands' : 'Closed'} ${difference === 0n ? html`<b>unchanged</b>` : html`<b>${price(difference < 0n ? -difference : difference)}</b> ${difference < 0n ? 'lower' : 'higher'}`}. The high stands at ${price(whole.high)}, the low at ${price(whole.low)}.${rows.length > 1 ? html` The ${grain.table} from <b>${clockText(busiest.openedAtUs, wish, 5)}</b> carried ${shortText(busiest.quoteVolume, productScale)}, ${doubleText(share, 1)} % of the turnover.` : undefined}${
     peak === undefined || profile === undefined
       ? undefined
       : html` Most volume was traded at ${price(peak.index * profile.step)} to ${price((peak.index + 1n) * profile.step)}.`
