@@ -330,10 +330,7 @@ export class TestView implements MarketView {
   async tables(): Promise<TablesAnswer> {
     return tableList({
       version: 42,
-      files: [
-        { table: 'trades', rows: 19_904, bytes: 812_000, minTimeUs: this.#startedAtUs, maxTimeUs: this.#nowUs },
-        { table: 'volumes', rows: 288, bytes: 9_000, minTimeUs: this.#startedAtUs, maxTimeUs: this.#nowUs },
-      ],
+      files: [{ table: 'trades', rows: 19_904, bytes: 812_000, minTimeUs: this.#startedAtUs, maxTimeUs: this.#nowUs }],
     });
   }
 

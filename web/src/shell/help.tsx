@@ -17,6 +17,15 @@ const keys: readonly (readonly [string, string])[] = [
   ['Esc', 'close'],
 ];
 
+const workKeys: readonly (readonly [string, string])[] = [
+  ['Ctrl Enter', 'SQL: run the statement at the cursor, or what is chosen'],
+  ['Ctrl Shift Enter', 'SQL: run all, one after the other'],
+  ['Alt E, Alt T', 'SQL: explain; a new text'],
+  ['Arrows, Shift, Ctrl C', 'rows: choose cells, copy them as CSV; with Shift as Markdown'],
+  ['↑ ↓', 'jobs: the run above, below'],
+  ['R, C, F', 'jobs: retry the run, cancel it, follow its log'],
+];
+
 const signs: readonly (readonly [string, string, string])[] = [
   ['forming', 'forming', 'the interval is not over: hollow, dashed'],
   ['provisional', 'provisional', 'closed, not proven yet: pale, outlined'],
@@ -54,6 +63,17 @@ export function Help() {
               </dl>
             </section>
             <section>
+              <h3 className="micro">Keys of the working pages</h3>
+              <dl className="keys">
+                {workKeys.map(([key, meaning]) => (
+                  <div key={key}>
+                    <dt>
+                      <kbd>{key}</kbd>
+                    </dt>
+                    <dd>{meaning}</dd>
+                  </div>
+                ))}
+              </dl>
               <h3 className="micro">Signs</h3>
               <dl className="keys">
                 {signs.map(([sign, name, meaning]) => (

@@ -1,6 +1,10 @@
 import { Popover } from '@base-ui/react/popover';
+import { useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import type { LedgerRow, StatusAnswer } from '../../../src/protocol/api.ts';
+import type { JobsAnswer } from '../../../src/protocol/jobs.ts';
+import { ApiError, getJson } from '../live/api.ts';
 import { isCold } from '../live/connection-word.ts';
 import { useLive } from '../state/context.tsx';
 import type { ViewFacts } from '../state/view-facts.ts';
@@ -240,6 +244,35 @@ function Totals({ status }: { status: StatusAnswer | undefined }) {
   );
 }
 
+const jobsEveryMs = 10_000;
+
+/** How many jobs run, and that one needs somebody: the way to their page. */
+function JobsLink() {
+  const jobs = useQuery({
+    queryKey: ['jobs'],
+    queryFn: ({ signal }) => getJson<JobsAnswer>('jobs', {}, signal),
+    // A server without jobs has no such address, and will have none later.
+    refetchInterval: ({ state }) =>
+      state.error instanceof ApiError && state.error.status === 404 ? false : jobsEveryMs,
+    retry: false,
+  });
+  if (jobs.data === undefined) return null;
+  const failed = jobs.data.jobs.filter(({ latest }) => latest?.state === 'failed').length;
+  return (
+    <Link to="/jobs" className="strip-item strip-right wide">
+      {failed > 0 ? (
+        <span>
+          <b className="fault">{failed}</b> {failed === 1 ? 'job' : 'jobs'} failed
+        </span>
+      ) : (
+        <span>
+          jobs running <b>{jobs.data.slots.used}</b>
+        </span>
+      )}
+    </Link>
+  );
+}
+
 export function StatusStrip() {
   const connection = useConnection();
   const { word, link, facts } = connection;
@@ -320,6 +353,7 @@ export function StatusStrip() {
         </Item>
       )}
       <div className="grow strip-fill" />
+      <JobsLink />
       <Item
         name="Data"
         className="wide strip-right"

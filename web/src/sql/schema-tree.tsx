@@ -1,10 +1,11 @@
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { TableRow, TablesAnswer } from '../../../src/protocol/api.ts';
+import type { ModelRow } from '../../../src/protocol/models.ts';
 import { bytesText, groupDigits, shortText } from '../text/number-text.ts';
 import { dateTimeText } from '../text/time-text.ts';
 import { typeText } from './cells.ts';
-import { runSql } from './sql-api.ts';
+import { getModels, modelsPage, runSql } from './sql-api.ts';
 
 const layers: readonly (readonly [TableRow['layer'], string])[] = [
   ['silver', 'silver: what the venue said'],
@@ -48,6 +49,14 @@ export function SchemaTree({
     table.name.includes(wanted) ||
     (table.columns ?? []).some((column) => column.name.toLowerCase().includes(wanted));
   const tables = (answer?.tables ?? []).filter(fits);
+  const hasModels = tables.some((table) => table.layer === 'model');
+  const models = useQuery({
+    queryKey: ['models'],
+    enabled: hasModels,
+    staleTime: 60_000,
+    queryFn: ({ signal }) => getModels(signal),
+  });
+  const modelOf = (name: string) => models.data?.models.find((model) => model.name === name);
   return (
     <section className="panel schema" aria-label="Tables">
       <div className="panel-head">
@@ -80,12 +89,18 @@ export function SchemaTree({
             <div key={layer}>
               <h3 className="schema-layer">
                 <span>{name}</span>
+                {layer === 'model' && models.data !== undefined && (
+                  <a href={modelsPage} target="_blank" rel="noreferrer">
+                    documentation
+                  </a>
+                )}
                 <span>rows</span>
               </h3>
               {rows.map((table) => (
                 <SchemaTable
                   key={table.name}
                   table={table}
+                  model={modelOf(table.name)}
                   isOpen={wanted !== '' || open.has(table.name)}
                   wanted={wanted}
                   onToggle={() => {
@@ -107,6 +122,7 @@ export function SchemaTree({
 
 function SchemaTable({
   table,
+  model,
   isOpen,
   wanted,
   onToggle,
@@ -114,6 +130,7 @@ function SchemaTable({
   onColumns,
 }: {
   table: TableRow;
+  model: ModelRow | undefined;
   isOpen: boolean;
   wanted: string;
   onToggle: () => void;
@@ -122,7 +139,13 @@ function SchemaTable({
 }) {
   const asked = useModelColumns(isOpen && table.columns === null ? table.name : undefined);
   const columns: readonly { name: string; type: string; meaning?: string; isKey?: boolean }[] =
-    table.columns ?? asked.data ?? [];
+    table.columns ??
+    asked.data?.map((column) => ({
+      ...column,
+      meaning: model?.columns.find(({ name }) => name === column.name)?.description ?? '',
+    })) ??
+    [];
+  const meaning = model?.description ?? table.meaning;
   if (asked.data !== undefined) onColumns(table.name, asked.data);
   const span =
     table.fromUs === null || table.toUs === null
@@ -131,7 +154,7 @@ function SchemaTable({
   return (
     <>
       <div className="schema-table">
-        <button type="button" aria-expanded={isOpen} title={table.meaning} onClick={onToggle}>
+        <button type="button" aria-expanded={isOpen} title={meaning} onClick={onToggle}>
           <i aria-hidden="true" />
           <span className="ellipsis">{table.name}</span>
           <span className="figure dim">
@@ -150,7 +173,7 @@ function SchemaTable({
       {isOpen && (
         <>
           <p className="schema-span" title={`${table.files} files, ${bytesText(table.bytes)}`}>
-            {table.meaning} <span className="figure">{span}</span>
+            {meaning} <span className="figure">{span}</span>
           </p>
           <ul className="schema-columns">
             {columns

@@ -1,9 +1,18 @@
 import type { Coverage, SqlAnswer, TablesAnswer } from '../../../src/protocol/api.ts';
+import type { ModelsAnswer } from '../../../src/protocol/models.ts';
 import { getCandles, getJson, postJson } from '../live/api.ts';
 
 export function getTables(signal: AbortSignal): Promise<TablesAnswer> {
   return getJson('tables', {}, signal);
 }
+
+/** What the models' own descriptions say of them. */
+export function getModels(signal: AbortSignal): Promise<ModelsAnswer> {
+  return getJson('models', {}, signal);
+}
+
+/** The page on which models, their tests and what they come from are looked at. */
+export const modelsPage = '/api/v1/models/page';
 
 export interface SqlLimits {
   readonly maxRows: number;
