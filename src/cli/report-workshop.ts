@@ -4,7 +4,9 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { TidemarkError } from '../domain/error.ts';
 import type { ReportParts } from '../jobs/work/reports.ts';
+import type { BlobStore } from '../ports/blob-store.ts';
 import type { Catalog } from '../ports/catalog.ts';
+import type { Lake } from '../ports/lake.ts';
 import type { Logger } from '../ports/log.ts';
 import type { Mail } from '../ports/mail.ts';
 import type { World } from '../ports/world.ts';
@@ -13,7 +15,6 @@ import type { Config } from './config.ts';
 import { isLocked, lockJournal } from './journal-locks.ts';
 import type { Layout } from './layout.ts';
 import { version } from './version.ts';
-import type { Stores } from './wire.ts';
 
 export interface OpenedWorkshop {
   /** One at a time on a data folder: two that write the same report would spoil each other's. */
@@ -27,7 +28,7 @@ export async function openReportWorkshop(
   config: Config,
   cwd: string,
   layout: Layout,
-  stores: Pick<Stores, 'lake' | 'blobs'>,
+  stores: { readonly lake: Lake; readonly blobs: BlobStore },
   world: World,
   log: Logger,
 ): Promise<OpenedWorkshop> {
@@ -93,7 +94,7 @@ function lockScratch(folder: string) {
 export async function reportParts(
   { make, shelf, mail }: OpenedWorkshop,
   config: Config,
-  stores: Pick<Stores, 'lake'> & { readonly catalog: Pick<Catalog, 'rowsChangedAfter'> },
+  stores: { readonly lake: Lake; readonly catalog: Pick<Catalog, 'rowsChangedAfter'> },
   world: World,
 ): Promise<ReportParts> {
   const { reportsToRenew, sendReport } = await import('../reports/index.ts');
