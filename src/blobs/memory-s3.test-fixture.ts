@@ -120,6 +120,7 @@ export class MemoryS3 {
     const body = found.body.subarray(from);
     const answer: Record<string, string> = { etag, 'content-length': String(body.byteLength) };
     for (const [name, value] of Object.entries(found.metadata)) answer[`x-amz-meta-${name}`] = value;
+    if (from > 0) answer['content-range'] = `bytes ${from}-${found.body.byteLength - 1}/${found.body.byteLength}`;
     response.writeHead(from > 0 ? 206 : 200, answer);
     return response.end(method === 'HEAD' ? undefined : body);
   }
