@@ -1,4 +1,4 @@
-import { failureOf, type ModelsOptions, type ModelsPartition, runModels } from '../../models/run.ts';
+import { failureOf, type ModelsOptions, runModels } from '../../models/run.ts';
 import type { JobDefinition, RunContext, RunResult } from '../definition.ts';
 import { usualDefaults } from './defaults.ts';
 
@@ -41,7 +41,6 @@ async function work(parts: ModelParts, context: RunContext, day: string | undefi
   const { log, progress, signal } = context;
   const result = await runModels({ ...parts, day, signal, log, onProgress: progress });
   const written = result.partitions.filter(({ state }) => state === 'written');
-  for (const one of written) log('info', describe(one));
   const failure = failureOf(result);
   if (failure !== undefined) throw failure;
   if (result.partitions.length === 0 && day === undefined) return { isIdle: true };
@@ -50,8 +49,4 @@ async function work(parts: ModelParts, context: RunContext, day: string | undefi
       ? 'equal to what was published'
       : `${written.length} partitions in catalog version ${result.catalogVersion}`;
   return { rows: result.rows, bytes: result.bytes, effect };
-}
-
-function describe({ model, market, date, symbols, rows, why, elapsedMs }: ModelsPartition): string {
-  return `${model} of ${market} ${date}: ${rows} rows of ${symbols.length} symbols, ${Math.round(elapsedMs)} ms (${why})`;
 }
