@@ -42,7 +42,8 @@ export async function openReportWorkshop(
   const { browser, printSeconds } = config.reports;
   const font = readFont();
   const workshop = {
-    ...stores,
+    lake: stores.lake,
+    blobs: stores.blobs,
     // One processor of its own, so that a report makes nobody else wait for answers.
     warehouse: openDuckdbWarehouse({ concurrency: 1, threads: 1, waiting: 64 }),
     tableFiles: openTableFiles(scratch),
