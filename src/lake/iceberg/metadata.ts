@@ -47,7 +47,7 @@ export const fenceKey = 'tidemark.fence';
 /** Earlier metadata files that a newer one still names. */
 const metadataLogLength = 8;
 
-export function catalogVersionOf(snapshot: Snapshot): number {
+export function catalogVersionOf(snapshot: Pick<Snapshot, 'summary'>): number {
   return Number(snapshot.summary[catalogVersionKey]);
 }
 
@@ -92,7 +92,10 @@ export function layoutFor(
 export function nextMetadata(before: TableMetadata | undefined, next: NextMetadata): TableMetadata {
   const { shape, snapshot } = next;
   const { schema, spec } = layoutFor(before, shape);
-  const snapshots = [...(before?.snapshots ?? []), { ...snapshot, 'schema-id': schema['schema-id'] }];
+  const version = catalogVersionOf(snapshot);
+  // Of a catalog that was set back, later versions never were.
+  const earlier = (before?.snapshots ?? []).filter((one) => catalogVersionOf(one) <= version);
+  const snapshots = [...earlier, { ...snapshot, 'schema-id': schema['schema-id'] }];
   // A snapshot is what readers saw until the next one: that one's version decides.
   const kept = snapshots.filter(
     (_, at) => at === snapshots.length - 1 || catalogVersionOf(snapshots[at + 1]!) > next.oldestVersion,

@@ -28,9 +28,11 @@ class Place {
   /** Writes of the publisher before everything of it fails, as when its process died. */
   writesLeft = Number.POSITIVE_INFINITY;
   readonly keptVersions: number;
+  readonly retryDelayMs: number;
 
-  constructor(keptVersions = 8) {
+  constructor(keptVersions = 8, retryDelayMs = 1_000_000) {
     this.keptVersions = keptVersions;
+    this.retryDelayMs = retryDelayMs;
   }
 
   async open(): Promise<this> {
@@ -52,7 +54,7 @@ class Place {
       catalog: this.catalog,
       blobs: failing,
       keptVersions: this.keptVersions,
-      retryDelayMs: 1_000_000,
+      retryDelayMs: this.retryDelayMs,
     });
     this.fence = await this.catalog.takeFence();
     this.publisher.start(this.fence, await this.catalog.state(), async () => ({
@@ -207,6 +209,41 @@ test('a failure is told, holds up nobody, and is tried again with the next chang
   await place.check();
   assert.equal((await readTable(place.blobs, 'trades')).files.length, 2);
 });
+
+test('what failed is tried again without anybody asking', async () => {
+  const place = await new Place(8, 1).open();
+  place.writesLeft = 0;
+  await place.commit([place.file('trades', 'spot', 1, 'minute')]);
+  assert.notDeepEqual(place.publisher.status().failures, {});
+  place.writesLeft = Number.POSITIVE_INFINITY;
+  while (place.publisher.status().failures['trades'] !== undefined)
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  await place.publisher.idle();
+  await place.check();
+});
+
+test('a commit that the publisher was never told of is in the next publication', async () => {
+  const place = await new Place().open();
+  await place.commit([place.file('trades', 'spot', 1, 'minute'), place.file('candles', 'spot', 1, 'minute')]);
+  const untold = [place.file('trades', 'spot', 1, 'minute'), place.file('candles', 'spot', 1, 'minute')];
+  await place.catalog.commit(place.fence, { addFiles: untold, removeFiles: [] });
+  await place.commit([place.file('trades', 'spot', 1, 'minute')]);
+  await place.check();
+});
+
+test('a catalog that was set back takes its tables back, and no snapshot of a version that never was is left', async () => {
+  const place = await new Place().open();
+  for (let count = 0; count < 5; count++) await place.commit([place.file('trades', 'spot', 1, 'minute')]);
+  await place.catalog.close();
+  place.catalog = await openSqliteCatalog(join(place.folder, 'restored.db'));
+  const fence = await place.catalog.takeFence();
+  await place.catalog.commit(fence, { addFiles: [place.file('trades', 'spot', 2, 'minute')], removeFiles: [] });
+  await place.open();
+  await place.check();
+  const { metadata } = await readTable(place.blobs, 'trades');
+  const versions = (metadata['snapshots'] as { summary: Record<string, string> }[]).map(({ summary }) => summary['tidemark.catalog-version']);
+  assert.deepEqual(versions, ['1', '1']);
+}); // biome-ignore format: a long line
 
 test('a writer whose turn is over publishes nothing, and the new one finds all that was committed', async () => {
   const place = await new Place().open();

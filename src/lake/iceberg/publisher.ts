@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { TidemarkError } from '../../domain/error.ts';
 import { tableNamed } from '../../domain/tables/index.ts';
 import type { BlobStore } from '../../ports/blob-store.ts';
@@ -43,6 +44,8 @@ interface TableWork {
   published: Published | undefined;
   /** The catalog is asked for what is not published yet: after an opening, or when somebody else published. */
   isUnknown: boolean;
+  /** How often that was said: what was asked for before does not answer it. */
+  timesUnknown: number;
   isHintBehind: boolean;
   readonly changes: TableChange[];
   failure: string | undefined;
@@ -53,6 +56,7 @@ const tablesAtOnce = 4;
 /** Files of one change whose footers are read for their bounds; a whole lake that is published at once has its times alone. */
 const footersMax = 256;
 const retryDelayMaxMs = 60_000;
+const closingMs = 5_000;
 
 /**
  * Publishes Iceberg metadata of every table, behind the commits: none waits for it and none fails with it. What could not be
@@ -89,14 +93,15 @@ export class IcebergPublisher implements IcebergTables {
     this.#fence = fence;
     this.#facts = facts;
     this.#newestVersion = state.version;
-    this.#newest = undefined;
     for (const { table } of state.files) this.#work(table);
-    for (const work of this.#tables.values()) forget(work);
+    this.#forgetAll();
     this.#kick();
   }
 
   changed(change: FilesChange): void {
     if (this.#fence === undefined) return;
+    // A commit whose answer was lost was never told here: the catalog knows.
+    if (change.version !== this.#newestVersion + 1) this.#forgetAll();
     this.#newestVersion = change.version;
     const added = Map.groupBy(change.added, ({ table }) => table);
     const removed = Map.groupBy(change.removed, (name) => name.split('/')[1]!);
@@ -116,13 +121,17 @@ export class IcebergPublisher implements IcebergTables {
     while (this.#running !== undefined) await this.#running;
   }
 
-  /** Publishes what is left, with one more attempt at what failed. */
+  /** Publishes what is left, where that is soon done: a store that does not answer keeps nobody, the next writer publishes it. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
-    await this.idle();
+    const ending = new AbortController();
+    await Promise.race([
+      this.idle(),
+      sleep(closingMs, undefined, { signal: ending.signal, ref: false }).catch(() => {}),
+    ]);
+    ending.abort();
     this.#isClosed = true;
     clearTimeout(this.#retry);
-    if (this.#fence !== undefined && this.#due().length > 0) await this.#run();
   }
 
   async names(): Promise<readonly string[]> {
@@ -172,10 +181,23 @@ export class IcebergPublisher implements IcebergTables {
   #work(table: string): TableWork {
     let work = this.#tables.get(table);
     if (work === undefined) {
-      work = { table, published: undefined, isUnknown: true, isHintBehind: false, changes: [], failure: undefined };
+      work = {
+        table,
+        published: undefined,
+        isUnknown: true,
+        timesUnknown: 0,
+        isHintBehind: false,
+        changes: [],
+        failure: undefined,
+      };
       this.#tables.set(table, work);
     }
     return work;
+  }
+
+  #forgetAll(): void {
+    this.#newest = undefined;
+    for (const work of this.#tables.values()) forget(work);
   }
 
   #due(): TableWork[] {
@@ -257,7 +279,7 @@ export class IcebergPublisher implements IcebergTables {
 
   async #publish(work: TableWork, fence: number, state: CatalogState | undefined): Promise<void> {
     await this.#ownTurn(fence);
-    const { table } = work;
+    const { table, timesUnknown } = work;
     const known: TableChange[] = [];
     if (work.isUnknown) {
       if (state === undefined) return;
@@ -270,7 +292,7 @@ export class IcebergPublisher implements IcebergTables {
       // What the state holds already came with it.
       work.changes.splice(0, work.changes.filter(({ version }) => version <= state.version).length);
     }
-    const published = work.published!;
+    let published = work.published!;
     const count = work.changes.length;
     const change = merged([...known, ...work.changes.slice(0, count)]);
     if (change.added.length + change.removed.length > 0) {
@@ -289,13 +311,14 @@ export class IcebergPublisher implements IcebergTables {
       await Promise.all(blobs.map(({ name, bytes }) => this.#blobs.put(name, bytes)));
       await this.#ownTurn(fence);
       await this.#blobs.put(metadata.name, metadata.bytes);
+      published = next;
       work.published = next;
       work.isHintBehind = true;
     } else if (work.isUnknown && published.n > 0) work.isHintBehind = true;
-    work.isUnknown = false;
+    if (work.timesUnknown === timesUnknown) work.isUnknown = false;
     work.changes.splice(0, count);
     if (!work.isHintBehind) return;
-    await this.#blobs.replace(hintName(table), Buffer.from(String(work.published!.n)));
+    await this.#blobs.replace(hintName(table), Buffer.from(String(published.n)));
     work.isHintBehind = false;
   }
 
@@ -347,4 +370,5 @@ export class IcebergPublisher implements IcebergTables {
 function forget(work: TableWork): void {
   work.published = undefined;
   work.isUnknown = true;
+  work.timesUnknown++;
 }
