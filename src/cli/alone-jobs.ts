@@ -10,9 +10,9 @@ import { lockJournal } from './journal-locks.ts';
 import { openJobStore } from './lake-catalog.ts';
 import { layoutOf, refuseUnrecorded } from './layout.ts';
 import { openReportWorkshop, reportParts } from './report-workshop.ts';
-import { openStores, openWorld } from './wire.ts';
+import { modelParts, openStores, openWorld, type Stores } from './wire.ts';
 
-async function partsOf(config: Config, isReadOnly: boolean): Promise<JobParts> {
+async function partsOf(config: Config, isReadOnly: boolean): Promise<JobParts & { readonly stores: Stores }> {
   const layout = layoutOf(config.dataDir, process.cwd());
   if (config.catalog.kind !== 'postgres') refuseUnrecorded(layout);
   const world = openWorld(config);
@@ -21,7 +21,9 @@ async function partsOf(config: Config, isReadOnly: boolean): Promise<JobParts> {
   const cwd = process.cwd();
   try {
     const workshop = await openReportWorkshop(config, cwd, layout, stores, world, silentLog);
-    return { config, cwd, layout, world, stores, upkeep, reports: await reportParts(workshop, config, stores, world) };
+    const models = await modelParts(config, cwd, layout, stores, world);
+    const reports = await reportParts(workshop, config, stores, world);
+    return { config, cwd, layout, world, stores, upkeep, models, reports };
   } catch (error) {
     await stores.close();
     throw error;

@@ -8,6 +8,7 @@ import {
   exportJob,
   type JobDefinition,
   lakeVerifyJob,
+  type ModelParts,
   modelJobs,
   type ReportParts,
   repairJob,
@@ -19,13 +20,16 @@ import {
 } from '../jobs/index.ts';
 import type { MarketView } from '../pipeline/market-view.ts';
 import type { Upkeep } from '../pipeline/upkeep.ts';
+import type { BlobStore } from '../ports/blob-store.ts';
+import type { Lake } from '../ports/lake.ts';
+import type { LakeUpkeep } from '../ports/lake-upkeep.ts';
+import type { Warehouse } from '../ports/warehouse.ts';
 import type { World } from '../ports/world.ts';
 import { openDuckdbExporter } from '../warehouse/table-exporter.ts';
 import type { Config } from './config.ts';
 import { removeOldJournals } from './journal-retention.ts';
 import type { Layout } from './layout.ts';
 import { version } from './version.ts';
-import { modelParts, type Stores } from './wire.ts';
 
 /** What the work of jobs is done with. */
 export interface JobParts {
@@ -33,7 +37,13 @@ export interface JobParts {
   readonly cwd: string;
   readonly layout: Layout;
   readonly world: World;
-  readonly stores: Stores;
+  readonly stores: {
+    readonly lake: Lake;
+    readonly blobs: BlobStore;
+    readonly warehouse: Warehouse;
+    readonly upkeep: LakeUpkeep;
+  };
+  readonly models: ModelParts;
   readonly upkeep: Upkeep;
   /** Of a running engine. */
   readonly view?: MarketView;
@@ -42,7 +52,7 @@ export interface JobParts {
 
 /** Every job of this program. */
 export async function jobDefinitions(parts: JobParts): Promise<readonly JobDefinition[]> {
-  const { config, cwd, layout, world, stores, upkeep, view, reports } = parts;
+  const { config, cwd, layout, world, stores, models, upkeep, view, reports } = parts;
   const everyMs = config.lake.maintenanceSeconds * 1000;
   const { tables, format, folder } = config.jobs.export;
   return [
@@ -54,7 +64,7 @@ export async function jobDefinitions(parts: JobParts): Promise<readonly JobDefin
       ? unavailableJob('repair', 'follows the repair of open gaps', 'only a running engine repairs')
       : repairJob(view, world.timers),
     lakeVerifyJob(stores.upkeep),
-    ...modelJobs(await modelParts(config, cwd, layout, stores, world), modelsEveryMs),
+    ...modelJobs(models, modelsEveryMs),
     ...(reports === undefined ? [] : reportJobs(reports)),
     exportJob(await exportParts(config, layout, stores, world), {
       tables,
@@ -71,7 +81,7 @@ const modelsEveryMs = 5 * 60_000;
 export async function exportParts(
   config: Config,
   layout: Layout,
-  stores: Pick<Stores, 'lake' | 'blobs' | 'warehouse'>,
+  stores: Pick<JobParts['stores'], 'lake' | 'blobs' | 'warehouse'>,
   world: World,
 ): Promise<ExportParts> {
   const { lake, blobs, warehouse } = stores;

@@ -307,6 +307,7 @@ export async function runEngine(
     stores,
     upkeep: engine.upkeep,
     view: engine.view,
+    models: await modelParts(config, cwd, layout, stores, world),
     reports: await reportParts(workshop, config, stores, world),
     log,
   });

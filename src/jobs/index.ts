@@ -15,7 +15,7 @@ export { compressJob } from './work/compress.ts';
 export { exportJob } from './work/export.ts';
 export type { ExportParts } from './work/export-table.ts';
 export { lakeVerifyJob } from './work/lake-verify.ts';
-export { modelJobs } from './work/models.ts';
+export { type ModelParts, modelJobs } from './work/models.ts';
 export { repairJob } from './work/repair.ts';
 export { type ReportParts, reportJobs } from './work/reports.ts';
 export { retentionJob } from './work/retention.ts';
