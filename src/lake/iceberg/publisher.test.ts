@@ -25,6 +25,8 @@ class Place {
   publisher!: IcebergPublisher;
   fence = 0;
   files = 0;
+  /** Asked before each write of the publisher that is opened next. */
+  beforeWrite: (name: string) => Promise<void> = async () => {};
   /** Writes of the publisher before everything of it fails, as when its process died. */
   writesLeft = Number.POSITIVE_INFINITY;
   readonly keptVersions: number;
@@ -38,14 +40,16 @@ class Place {
   async open(): Promise<this> {
     this.catalog ??= await openSqliteCatalog(join(this.folder, 'catalog.db'));
     this.writesLeft = Number.POSITIVE_INFINITY;
-    const write = async <T>(what: () => Promise<T>): Promise<T> => {
+    const { beforeWrite } = this;
+    const write = async <T>(name: string, what: () => Promise<T>): Promise<T> => {
+      await beforeWrite(name);
       if (this.writesLeft-- <= 0) throw new Crash('the process is gone');
       return what();
     };
     const { blobs } = this;
     const failing: BlobStore = Object.assign(Object.create(blobs) as BlobStore, {
-      put: (name: string, bytes: Uint8Array) => write(() => blobs.put(name, bytes)),
-      replace: (name: string, bytes: Uint8Array) => write(() => blobs.replace(name, bytes)),
+      put: (name: string, bytes: Uint8Array) => write(name, () => blobs.put(name, bytes)),
+      replace: (name: string, bytes: Uint8Array) => write(name, () => blobs.replace(name, bytes)),
       get: (name: string) => blobs.get(name),
       list: (prefix: string) => blobs.list(prefix),
       location: (name: string) => blobs.location(name),
@@ -260,6 +264,56 @@ test('a writer whose turn is over publishes nothing, and the new one finds all t
   await place.check();
   await assert.rejects(place.blobs.get('iceberg/trades/metadata/v3.metadata.json'), { code: 'blob-missing' });
 });
+
+for (const held of ['v2.metadata.json', 'version-hint.text']) {
+  test(`a writer that was held up before it wrote ${held} undoes nothing of the next one`, async () => {
+    const place = new Place();
+    let release = (): void => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    let holds = false;
+    let isHeld = (): void => {};
+    const reached = new Promise<void>((resolve) => {
+      isHeld = resolve;
+    });
+    place.beforeWrite = async (name) => {
+      if (!holds || held === 'version-hint.text' || !name.endsWith(held)) return;
+      isHeld();
+      await released;
+    };
+    await place.open();
+    await place.commit([place.file('trades', 'spot', 1, 'minute')]);
+    const { publisher: old, fence } = place;
+    holds = true;
+    const added = [place.file('trades', 'spot', 1, 'minute')];
+    const version = await place.catalog.commit(fence, { addFiles: added, removeFiles: [] });
+    old.changed({ version, added, removed: [], isMerge: false });
+    if (held === 'version-hint.text') {
+      // It looks at the fence once more before the pointer: it is held in front of that look.
+      const { currentFence } = place.catalog;
+      let looks = 0;
+      place.catalog.currentFence = async () => {
+        if (++looks > 1) {
+          isHeld();
+          await released;
+        }
+        return currentFence.call(place.catalog);
+      };
+    }
+    await reached;
+    place.beforeWrite = async () => {};
+    const catalog = await openSqliteCatalog(join(place.folder, 'catalog.db'));
+    const taken = Object.assign(new Place(), { folder: place.folder, blobs: place.blobs, catalog, files: place.files });
+    await taken.open();
+    await taken.commit([taken.file('trades', 'spot', 1, 'minute')]);
+    release();
+    await old.idle();
+    await taken.check();
+    assert.equal((await readTable(taken.blobs, 'trades')).files.length, 3);
+    await catalog.close();
+  });
+}
 
 test('of two that publish the same number the first holds, and the other goes on from what is there', async () => {
   const place = await new Place().open();

@@ -318,6 +318,8 @@ export class IcebergPublisher implements IcebergTables {
     if (work.timesUnknown === timesUnknown) work.isUnknown = false;
     work.changes.splice(0, count);
     if (!work.isHintBehind) return;
+    // A pointer can be put back by whoever writes last: not by a writer that was held up since.
+    await this.#ownTurn(fence);
     await this.#blobs.replace(hintName(table), Buffer.from(String(published.n)));
     work.isHintBehind = false;
   }
