@@ -5,6 +5,7 @@ import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { openFolderBlobs } from '../../src/blobs/folder.ts';
 import { layoutOf } from '../../src/cli/layout.ts';
+import type { Rebuilt } from '../../src/cli/rebuilt-lake.ts';
 import { openStores } from '../../src/cli/wire.ts';
 import { openShippedJournal } from '../../src/journal/shipped-journal.ts';
 import { runTidemark, until } from '../support/processes.ts';
@@ -139,4 +140,10 @@ test('the whole data folder is lost: every table is derived anew from what was s
   }
   storm.startAgain();
   await healAndCompare(t, storm);
+
+  // What both machines shipped, one after the other, is one journal.
+  const rebuilt = await runTidemark(['--config', storm.file, '--json', 'rebuild', '--shipped']);
+  assert.equal(rebuilt.code, 0, rebuilt.stdout + rebuilt.stderr);
+  const { days } = (JSON.parse(rebuilt.stdout) as { data: Rebuilt }).data;
+  assert.ok(days!.length > 10 && days!.every(({ isEqual, rows }) => isEqual && rows > 0));
 });
