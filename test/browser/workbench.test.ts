@@ -139,6 +139,20 @@ test('a statement runs at the cursor, and its figures stand there to the last di
     const cell = await grid.locator('tr[data-row="0"] td[data-column="3"]').innerText();
     return cell.replaceAll('\u2009', '') === most;
   });
+  // The same by keys, the other way round.
+  await grid.locator('table').focus();
+  await page.keyboard.press('Control+Home');
+  await page.keyboard.press('s');
+  await until('the order of ids', patienceMs, async () => {
+    const cell = await grid.locator('tr[data-row="0"] td[data-column="0"]').innerText();
+    return cell.replaceAll('\u2009', '') === rows[0]![0];
+  });
+  const width = (await grid.locator('th[data-column="0"]').boundingBox())!.width;
+  await page.keyboard.press('Alt+ArrowRight');
+  await until('a wider column', patienceMs, async () => {
+    const box = await grid.locator('th[data-column="0"]').boundingBox();
+    return box!.width > width;
+  });
   assert.match(await page.locator('.sql-foot').innerText(), /400\s+rows[\s\S]*catalog version[\s\S]*SIMULATED/);
   await close(page);
 });

@@ -22,6 +22,7 @@ const workKeys: readonly (readonly [string, string])[] = [
   ['Ctrl Shift Enter', 'SQL: run all, one after the other'],
   ['Alt E, Alt T', 'SQL: explain; a new text'],
   ['Arrows, Shift, Ctrl C', 'rows: choose cells, copy them as CSV; with Shift as Markdown'],
+  ['S, Alt ← →', 'rows: sort by the column; make it narrower, wider'],
   ['↑ ↓', 'jobs: the run above, below'],
   ['R, C, F', 'jobs: retry the run, cancel it, follow its log'],
 ];

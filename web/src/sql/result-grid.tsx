@@ -32,7 +32,7 @@ function startWidth(answer: SqlAnswer, column: number): number {
   let letters = Math.max(name.length, typeText(type).length * 0.82);
   for (const row of answer.rows.slice(0, widthSample))
     letters = Math.max(letters, Math.min(60, lengthOf(row[column] ?? null)));
-  return Math.round(Math.max(64, Math.min(380, letters * 7 + 22)));
+  return Math.round(Math.max(64, Math.min(380, letters * 7.4 + 24)));
 }
 
 function CellText({ text, kind }: { text: string | null; kind: CellKind }) {
@@ -129,7 +129,10 @@ export function ResultGrid({
     const page = Math.max(1, Math.floor((box.current?.clientHeight ?? 0) / rowHeight) - 2);
     const { row, column } = head;
     const key = event.key;
-    if (isCommand && key.toLowerCase() === 'c') copy(event.shiftKey ? 'markdown' : 'csv', false);
+    if (event.altKey && (key === 'ArrowLeft' || key === 'ArrowRight'))
+      resize(column, (widths[column] ?? 120) + (key === 'ArrowLeft' ? -16 : 16));
+    else if (key === 's' && !isCommand) toggle(column);
+    else if (isCommand && key.toLowerCase() === 'c') copy(event.shiftKey ? 'markdown' : 'csv', false);
     else if (isCommand && key.toLowerCase() === 'a') {
       setAnchor({ row: 0, column: 0 });
       setHead({ row: rows.length - 1, column: columns.length - 1 });
@@ -167,7 +170,8 @@ export function ResultGrid({
     );
   const resize = (column: number, width: number): void =>
     setWidths(widths.map((held, at) => (at === column ? Math.max(leastWidth, width) : held)));
-  const total = widths.reduce((sum, width) => sum + width, 52);
+  const numberWidth = String(rows.length).length * 7.4 + 30;
+  const total = widths.reduce((sum, width) => sum + width, numberWidth);
   return (
     <>
       <div className="listing result" ref={box} data-old={isOld} data-testid="sql-result">
@@ -177,7 +181,7 @@ export function ResultGrid({
           role="grid"
           tabIndex={0}
           style={{ width: `${total}px` }}
-          aria-label="Rows of the answer; arrow keys choose cells, Ctrl C copies them"
+          aria-label="Rows of the answer; arrow keys choose cells, Ctrl C copies them, s sorts by the column, Alt with an arrow makes it wider or narrower"
           aria-rowcount={rows.length + 1}
           aria-colcount={columns.length + 1}
           aria-activedescendant={
@@ -189,7 +193,7 @@ export function ResultGrid({
           onPointerMove={onPointer}
         >
           <colgroup>
-            <col style={{ width: '52px' }} />
+            <col style={{ width: `${numberWidth}px` }} />
             {columns.map((column, at) => (
               <col key={`${at} ${column.name}`} style={{ width: `${widths[at] ?? 120}px` }} />
             ))}
