@@ -5,9 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { openFolderBlobs } from '../blobs/folder.ts';
+import { openSqliteCatalog } from '../catalog/sqlite.ts';
 import type { Batch } from '../domain/batch.ts';
 import type { candles, trades } from '../domain/tables/index.ts';
 import { newLake } from './parquet-lake.test-fixture.ts';
+import { openLakeUpkeep } from './upkeep.ts';
 
 const writer = fileURLToPath(new URL('./parquet-lake.test-writer.ts', import.meta.url));
 const kills = 10;
@@ -32,14 +35,18 @@ async function runAndKill(folder: string, acknowledgements: number, momentMs: nu
   return Number(said.slice(0, said.lastIndexOf('\n')).split('\n').at(-1));
 }
 
-test('a writer killed in commits, compactions and sweeps loses no acknowledged row and leaves none twice', async () => {
+test('a writer killed in commits, merges, sweeps and publications loses no acknowledged row, leaves none twice, and nothing damaged', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'tidemark-kill-'));
   let acknowledged = 0;
   for (let kill = 0; kill < kills; kill++) {
     const last = await runAndKill(folder, 2 + kill, (kill * 17) % 60);
     assert.ok(last > acknowledged, 'each writer goes on where the one before was');
     acknowledged = last;
-    const { lake, state } = await newLake(folder, { isKept: kill < kills - 1 });
+    const { lake, state } = await newLake(folder, {
+      isKept: kill < kills - 1,
+      hasIceberg: true,
+      keptVersions: 3,
+    });
     const turns = Number(new TextDecoder().decode(state.checkpointBytes));
     assert.ok(turns >= acknowledged, `${turns} turns are there, ${acknowledged} were acknowledged`);
     assert.equal(state.positions[0]?.offset, turns);
@@ -57,5 +64,12 @@ test('a writer killed in commits, compactions and sweeps loses no acknowledged r
     assert.deepEqual([...counts.subarray(0, day.batch.length)], [turns * 10], 'one row a key, the newest');
     await lake.contentHashes(['trades', 'candles']);
     await lake.close();
+    const catalog = await openSqliteCatalog(join(folder, 'catalog.db'));
+    const rules = { keptVersions: 3, graceUs: 0 };
+    const blobs = openFolderBlobs(join(folder, 'blobs'));
+    const upkeep = openLakeUpkeep({ catalog, blobs, rules, hasIceberg: true });
+    const { problems, notes } = await upkeep.verify();
+    await catalog.close();
+    assert.deepEqual([problems, notes.filter((note) => /Iceberg|version-hint/.test(note))], [[], []]);
   }
 });

@@ -6,7 +6,11 @@ import { Slots } from '../domain/slots.ts';
 import { candles } from '../domain/tables/index.ts';
 import { btc, newLake, startUs, tradeBatch } from './parquet-lake.test-fixture.ts';
 
-const { lake, state } = await newLake(process.argv[2]!, { keptVersions: 3, isKept: true });
+const { lake, state } = await newLake(process.argv[2]!, {
+  keptVersions: 3,
+  isKept: true,
+  hasIceberg: true,
+});
 const slots = new Slots();
 const slot = slots.atLeast(btc, 2, 5).index;
 for (
