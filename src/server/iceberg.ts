@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify';
 import { TidemarkError } from '../domain/error.ts';
 import type { IcebergTables } from '../ports/iceberg.ts';
-import type { ServerLog } from './app.ts';
+import type { Logger } from '../ports/log.ts';
 import { withoutPaths } from './problem.ts';
 
 export const icebergPrefix = '/iceberg';
@@ -50,7 +50,7 @@ interface TableParams extends NamespaceParams {
 export async function addIcebergCatalog(
   app: FastifyInstance,
   options: IcebergCatalogOptions,
-  log: ServerLog,
+  log: Pick<Logger, 'error'>,
 ): Promise<void> {
   const { tables, clientSettings } = options;
   await app.register(
