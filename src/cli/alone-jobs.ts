@@ -1,10 +1,14 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
+import { TidemarkError } from '../domain/error.ts';
 import { type JobDefinition, type RunningJobs, recordedJobs, startJobs, withSchedules } from '../jobs/index.ts';
+import { openJournalReader } from '../journal/reader.ts';
 import { upkeepOf } from '../pipeline/upkeep.ts';
 import type { Jobs } from '../ports/jobs.ts';
+import type { JournalReader } from '../ports/journal.ts';
 import { silentLog } from '../ports/log.ts';
 import { compressorOf } from './compressor.ts';
 import type { Config } from './config.ts';
+import { refuseForeignJournals } from './foreign-journals.ts';
 import { type JobParts, jobDefinitions } from './job-parts.ts';
 import { lockJournal } from './journal-locks.ts';
 import { openJobStore } from './lake-catalog.ts';
@@ -44,6 +48,7 @@ export async function startAloneJobs(config: Config): Promise<RunningJobs> {
   try {
     const parts = await partsOf(config, false);
     closing.push(() => parts.stores.close());
+    await refuseOtherMachine(parts);
     await parts.stores.lake.open();
     mkdirSync(layout.scratch, { recursive: true });
     const store = await openJobStore(layout, { settings: config });
@@ -66,6 +71,30 @@ export async function startAloneJobs(config: Config): Promise<RunningJobs> {
   } catch (error) {
     await close();
     throw error;
+  }
+}
+
+/** With a shared catalog the engine may run elsewhere; taking its turn would push it out. Where the journals are, it is not. */
+async function refuseOtherMachine({ stores, layout, world }: JobParts): Promise<void> {
+  const journals = [
+    { folder: layout.recorderJournal, writer: 'recorder' },
+    { folder: layout.engineJournal, writer: 'engine' },
+  ];
+  if (!existsSync(layout.engineJournal)) {
+    throw new TidemarkError('not-ready', {
+      doing: 'do the work of a job here',
+      why: 'no engine runs on this data folder, and the journals of the lake are not in it',
+      now: 'ask on the machine where the engine runs',
+    });
+  }
+  const readers: JournalReader[] = [];
+  try {
+    for (const { folder, writer } of journals) {
+      if (existsSync(folder)) readers.push(await openJournalReader(world, { folder, writer }));
+    }
+    await refuseForeignJournals(stores.lake, readers, layout);
+  } finally {
+    for (const reader of readers) await reader.close();
   }
 }
 
