@@ -156,7 +156,7 @@ test('a day that is held whole is final, one with forming candles, open gaps or 
   assert.deepEqual(await state([whole]), ['final', '']);
   assert.deepEqual(await state([{ ...whole, toUs: dayStartUs + 5 * hourUs }]), [
     'provisional',
-    'records end at 2026-03-18 05:00:00 UTC, before the end of the range',
+    'records end at 2026-03-18 04:59:00 UTC, before the end of the range',
   ]);
   assert.deepEqual(
     await state([
@@ -172,6 +172,25 @@ test('a day that is held whole is final, one with forming candles, open gaps or 
     'one gap is still open or being repaired',
   ]);
   assert.equal((await state([{ ...whole, fromUs: dayStartUs + 3 * hourUs }]))[0], 'partial');
+});
+
+test('a quiet instrument in a market that goes on is final when its ids say so', async (t) => {
+  const quiet = {
+    ...wholeDay,
+    instruments: [btc],
+    gaps: [],
+    hasBooks: false,
+    tradeEveryUs: 2 * hourUs,
+    hasEmptyMinutes: true,
+    fromUs: dayStartUs - 3 * hourUs,
+    toUs: dayStartUs + dayUs,
+  };
+  const { figures, recorded } = await openTestWorkshop(t, [quiet]);
+  assert.equal((await figures(dailyWish(instrumentId(btc), date))).state, 'provisional');
+  await recorded.record({ ...wholeDay, instruments: [eth], gaps: [], hasBooks: false });
+  const found = (await figures(dailyWish(instrumentId(btc), date))) as InstrumentFigures;
+  assert.deepEqual(found.unsettled, []);
+  assert.deepEqual([found.state, found.whole?.tradeCount], ['final', 12]);
 });
 
 test('a range of which nothing is held has no report, and one with gaps alone has', async (t) => {

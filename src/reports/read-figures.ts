@@ -7,6 +7,7 @@ import { hourUs, nominalLengthUs, openTimeUs } from '../domain/interval.ts';
 import type { DataKind, GapReason, GapState } from '../domain/state.ts';
 import type { ReportState } from '../protocol/reports.ts';
 import { barOf, decimal, isKnown, mergedBar } from './bars.ts';
+import { instantText } from './figure-text.ts';
 import type {
   Bar,
   DepthSample,
@@ -125,7 +126,7 @@ class FigureReader {
     const baseUs = nominalLengthUs(this.#grain.base);
     return {
       about: 'instrument',
-      ...this.#frame(bars, streamRows, gaps, findings),
+      ...this.#frame({ bars, wholes: whole === undefined ? [] : [whole] }, streamRows, gaps, findings),
       fact,
       bars,
       whole,
@@ -157,12 +158,7 @@ class FigureReader {
     );
     return {
       about: 'market',
-      ...this.#frame(
-        summaries.map((row) => row.bar),
-        streamRows,
-        gaps,
-        findings,
-      ),
+      ...this.#frame({ bars: [], wholes: summaries.map((row) => row.bar) }, streamRows, gaps, findings),
       peers,
       closes: leaders.map((instrument) => ({ instrument, closes: series.get(instrument) ?? [] })),
       correlations: leaders.map((row) =>
@@ -173,12 +169,14 @@ class FigureReader {
 
   /** What both kinds of report say in the same way. */
   #frame(
-    bars: readonly Bar[],
+    candles: CandlesRead,
     streamRows: readonly StreamFigure[],
     gaps: readonly GapFigure[],
     findings: readonly FindingFigure[],
   ) {
-    const { state, unsettled } = standing(this.#wish, bars, streamRows, gaps);
+    // Whatever was recorded later shows that the range is over, also for an instrument that is quiet.
+    const isOver = this.#lake.has({ table: 'candles', fromUs: this.#wish.toUs, toUs: allTimeUs });
+    const { state, unsettled } = standing(this.#wish, isOver, candles, streamRows, gaps);
     const { wish, dataKind, grain } = { wish: this.#wish, dataKind: this.#dataKind, grain: this.#grain };
     return { wish, dataKind, grain, state, unsettled, streams: streamRows, gaps, findings };
   }
@@ -412,6 +410,13 @@ interface Summary {
   readonly bar: Bar;
 }
 
+interface CandlesRead {
+  /** One by one, of an instrument. */
+  readonly bars: readonly Bar[];
+  /** All of the range as one, of each instrument. */
+  readonly wholes: readonly Bar[];
+}
+
 interface Read {
   readonly gaps: readonly GapFigure[];
   readonly findings: readonly FindingFigure[];
@@ -471,33 +476,35 @@ function streamFigure(
 /** Whether the report is of what will stay so. */
 function standing(
   wish: ReportWish,
-  bars: readonly Bar[],
+  isOver: boolean,
+  { bars, wholes }: CandlesRead,
   streamRows: readonly StreamFigure[],
   gaps: readonly GapFigure[],
 ): { state: ReportState; unsettled: string[] } {
   const unsettled: string[] = [];
-  const untilUs = Math.max(
-    0,
-    ...streamRows.map((row) => row.toUs),
-    ...bars.filter((bar) => bar.tradeCount > 0).map((bar) => bar.endUs),
-  );
-  const isOver = streamRows.some((row) => row.toUs >= wish.toUs);
-  if (!isOver)
-    unsettled.push(
-      `records end at ${new Date(untilUs / 1000).toISOString().slice(0, 19).replace('T', ' ')} UTC, before the end of the range`,
-    );
+  if (!isOver && !streamRows.some((row) => row.toUs >= wish.toUs)) {
+    const untilUs = streamRows.reduce((latest, row) => Math.max(latest, row.toUs), wish.fromUs);
+    unsettled.push(`records end at ${instantText(untilUs)}, before the end of the range`);
+  }
   const open = gaps.filter(({ state }) => state === 'open' || state === 'repairing').length;
   if (open > 0)
     unsettled.push(
       open === 1 ? 'one gap is still open or being repaired' : `${open} gaps are still open or being repaired`,
     );
-  const waiting = bars.filter(({ state }) => state === 'forming' || state === 'provisional').length;
+  const isWaiting = ({ state }: Bar) => state === 'forming' || state === 'provisional';
+  const waiting = bars.filter(isWaiting).length;
+  const instruments = wholes.filter(({ state }) => state === 'provisional').length;
   if (waiting > 0)
     unsettled.push(waiting === 1 ? 'one candle is not yet verified' : `${waiting} candles are not yet verified`);
+  else if (bars.length === 0 && instruments > 0)
+    unsettled.push(
+      `candles of ${instruments === 1 ? 'one instrument' : `${instruments} instruments`} are not yet verified`,
+    );
   if (unsettled.length > 0) return { state: 'provisional', unsettled };
   const isWhole =
-    bars.every(isKnown) &&
-    streamRows.every((row) => row.fromUs <= wish.fromUs && (row.held === undefined || row.held.ids === row.held.of)) &&
+    wholes.every(({ state }) => state === 'final' || state === 'no-trades') &&
+    // Where ids prove what is held, a quiet stream may begin late; of the others only records show that they were recorded.
+    streamRows.every((row) => (row.held === undefined ? row.fromUs <= wish.fromUs : row.held.ids === row.held.of)) &&
     gaps.every(({ state, reason }) => state === 'repaired' || reason === 'venue-closed' || reason === 'off-book');
   return { state: isWhole ? 'final' : 'partial', unsettled };
 }

@@ -30,6 +30,8 @@ export interface DayOptions {
   /** Candles that open in a range are in another state than `final`. */
   readonly states?: readonly { readonly fromUs: number; readonly toUs: number; readonly state: CandleState }[];
   readonly hasBooks?: boolean;
+  /** Minutes without trades have candles that say so, as the engine writes them. */
+  readonly hasEmptyMinutes?: boolean;
 }
 
 export interface GapOptions {
@@ -202,6 +204,7 @@ async function record(lake: Lake, options: DayOptions): Promise<number> {
         }
       }
     }
+    if (options.hasEmptyMinutes === true) addEmptyMinutes(built['1m'], fromUs, toUs);
     for (const interval of ['1m', '1h', '1d'] as const) {
       for (const [openedAtUs, candle] of [...built[interval]].sort((a, b) => a[0] - b[0])) {
         const row = candles.add(slot);
@@ -220,7 +223,10 @@ async function record(lake: Lake, options: DayOptions): Promise<number> {
         columns.first_trade_id[row] = candle.firstId;
         columns.last_trade_id[row] = candle.lastId;
         columns.state[row] =
-          options.states?.find((range) => openedAtUs >= range.fromUs && openedAtUs < range.toUs)?.state ?? 'final';
+          candle.count === 0
+            ? 'no-trades'
+            : (options.states?.find((range) => openedAtUs >= range.fromUs && openedAtUs < range.toUs)?.state ??
+              'final');
         const isRepaired = isInGap(options.gaps, instrument, 'trade', openedAtUs);
         columns.marks[row] = isRepaired && interval === '1m' ? 'repaired' : '';
         columns.source[row] = 'trades';
@@ -301,6 +307,28 @@ function addTrade(
   if (isSell) return;
   candle.takerBuyVolume += BigInt(quantity);
   candle.takerBuyQuoteVolume += product;
+}
+
+function addEmptyMinutes(candles: Map<number, Candle>, fromUs: number, toUs: number): void {
+  let close = 0;
+  for (let openUs = fromUs; openUs < toUs; openUs += minuteUs) {
+    const candle = candles.get(openUs);
+    close = candle?.close ?? close;
+    const none = {
+      open: close,
+      high: close,
+      low: close,
+      close,
+      volume: 0n,
+      quoteVolume: 0n,
+      takerBuyVolume: 0n,
+      takerBuyQuoteVolume: 0n,
+      count: 0,
+      firstId: -1,
+      lastId: -1,
+    };
+    if (candle === undefined) candles.set(openUs, none);
+  }
 }
 
 function isInGap(
