@@ -1,14 +1,15 @@
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { TidemarkError } from '../domain/error.ts';
-import { bringBack, goOn, type RestoredExtent, shippedExtent } from '../journal/restore.ts';
+import { bringBack, goOn, type RestoredExtent, type ShippedExtent, shippedExtent } from '../journal/restore.ts';
 import type { SegmentDamage } from '../journal/segment-check.ts';
 import { listSegments } from '../journal/segment-name.ts';
+import { openJournalBytes } from '../journal/segment-pieces.ts';
 import type { CatalogState } from '../ports/catalog.ts';
 import type { JournalPosition } from '../ports/journal.ts';
 import type { World } from '../ports/world.ts';
 import type { Config } from './config.ts';
-import { lockJournals } from './journal-locks.ts';
+import { lockJournal } from './journal-locks.ts';
 import { adoptBucket } from './lake-blobs.ts';
 import { type Layout, layoutOf } from './layout.ts';
 import { journalsOf, openShippingStore, type ShippingStore } from './shipped.ts';
@@ -45,67 +46,104 @@ export interface RestoredReport {
   readonly journals: readonly RestoredJournalReport[];
 }
 
-/** Brings the journals of a lost data folder back from where they were shipped. */
+/** Brings the journals that a data folder lost back from where they were shipped. */
 export async function restoreFolder(
   config: Config,
   layout: Layout,
   world: World,
   options: { readonly isDryRun: boolean },
 ): Promise<RestoredReport> {
-  refuseJournals(layout, world);
   const blobs = await openShippingStore(config, layout);
   try {
     const derived = await derivedState(config, layout);
-    const derivedTo = (writer: string) => derived?.positions.find((position) => position.writer === writer);
-    const extents =
-      blobs === undefined
-        ? []
-        : await Promise.all(journalsOf(layout).map(({ writer }) => shippedExtent(blobs, writer)));
-    if (!extents.some(({ shippedTo }) => shippedTo !== undefined) && (derived?.positions ?? []).length === 0) {
-      throw nothingThere(blobs);
+    const lost: LostJournal[] = [];
+    for (const journal of journalsOf(layout)) {
+      const { writer } = journal;
+      const derivedTo = derived?.positions.find((position) => position.writer === writer);
+      const extent = blobs === undefined ? nothingShipped : await shippedExtent(blobs, writer);
+      if (await isHere(world, journal, [derivedTo, extent.shippedTo])) continue;
+      lost.push({ writer, derivedTo, extent });
     }
-    const report = (journals: readonly RestoredJournalReport[]): RestoredReport => ({
+    if (lost.length === 0)
+      throw folderUsed(layout.dataDir, 'its journals are here, with all that was shipped or derived');
+    if (lost.every(({ derivedTo, extent }) => derivedTo === undefined && !extent.isKnown)) throw nothingThere(blobs);
+    const journals = options.isDryRun
+      ? lost.map(({ writer, extent, derivedTo }) => reportOf(writer, { ...nothingShipped, ...extent }, derivedTo))
+      : await bringAllBack(layout, world, blobs, lost);
+    if (!options.isDryRun && config.lake.store === 's3' && derived === undefined)
+      await adoptBucket(layout, config.lake);
+    return {
       isDryRun: options.isDryRun,
       store: blobs?.location('journal') ?? null,
       catalog: derived === undefined ? null : { version: derived.version, recordedAtUs: derived.recordedAtUs },
       journals,
-    });
-    if (options.isDryRun) {
-      return report(
-        journalsOf(layout).map(({ writer }, at) =>
-          reportOf(writer, { ...nothingShipped, ...extents[at] }, derivedTo(writer)),
-        ),
-      );
-    }
-    const work = layoutOf(path.join(layout.dataDir, 'restoring'), layout.dataDir);
-    mkdirSync(layout.dataDir, { recursive: true });
-    const locks = lockJournals(layout, 'restore');
-    try {
-      rmSync(work.dataDir, { recursive: true, force: true });
-      const journals: RestoredJournalReport[] = [];
-      for (const { writer, folder } of journalsOf(work)) {
-        const seal = world.random.hex(16);
-        const restored = blobs === undefined ? nothingShipped : await bringBack(world, { blobs, writer, folder, seal });
-        const begin = { writer, folder, seal, version, restored, derivedTo: derivedTo(writer) };
-        const next = await goOn(world, begin);
-        journals.push({ ...reportOf(writer, restored, derivedTo(writer)), next });
-      }
-      refuseJournals(layout, world);
-      rmSync(journalFolder(layout), { recursive: true, force: true });
-      renameSync(journalFolder(work), journalFolder(layout));
-      world.files.syncFolder(layout.dataDir);
-      if (config.lake.store === 's3' && derived === undefined) await adoptBucket(layout, config.lake);
-      return report(journals);
-    } finally {
-      locks.release();
-      rmSync(work.dataDir, { recursive: true, force: true });
-    }
+    };
   } finally {
     await blobs?.close();
   }
 }
 
+interface LostJournal {
+  readonly writer: string;
+  readonly derivedTo: JournalPosition | undefined;
+  readonly extent: ShippedExtent;
+}
+
+/** Each into a folder beside, which takes its place when it is whole. Cut off, it goes on with those that are not here yet. */
+async function bringAllBack(
+  layout: Layout,
+  world: World,
+  blobs: ShippingStore | undefined,
+  lost: readonly LostJournal[],
+): Promise<RestoredJournalReport[]> {
+  const work = layoutOf(path.join(layout.dataDir, 'restoring'), layout.dataDir);
+  const folders = new Map(journalsOf(layout).map(({ writer, folder }) => [writer, folder]));
+  mkdirSync(path.dirname(layout.recorderJournal), { recursive: true });
+  const locks = lost.map(({ writer }) => lockJournal(folders.get(writer)!, 'restore'));
+  try {
+    rmSync(work.dataDir, { recursive: true, force: true });
+    const reports: RestoredJournalReport[] = [];
+    for (const { writer, folder } of journalsOf(work)) {
+      const journal = lost.find((one) => one.writer === writer);
+      if (journal === undefined) continue;
+      const { derivedTo } = journal;
+      const seal = world.random.hex(16);
+      const restored = blobs === undefined ? nothingShipped : await bringBack(world, { blobs, writer, folder, seal });
+      const next = await goOn(world, { writer, folder, seal, version, restored, derivedTo });
+      const target = folders.get(writer)!;
+      if (listSegments(world.files, target).length > 0) throw folderUsed(target, 'a journal was begun there meanwhile');
+      rmSync(target, { recursive: true, force: true });
+      renameSync(folder, target);
+      world.files.syncFolder(path.dirname(target));
+      reports.push({ ...reportOf(writer, restored, derivedTo), next });
+    }
+    return reports;
+  } finally {
+    for (const lock of locks) lock?.release();
+    rmSync(work.dataDir, { recursive: true, force: true });
+  }
+}
+
+/** A journal that has less than was shipped or derived was begun after the loss: its numbers are used already. */
+async function isHere(
+  world: World,
+  { writer, folder }: { readonly writer: string; readonly folder: string },
+  known: readonly (JournalPosition | undefined)[],
+): Promise<boolean> {
+  if (listSegments(world.files, folder).length === 0) return false;
+  const bytes = await openJournalBytes(world, { folder, writer });
+  const end = await bytes.syncedEnd();
+  await bytes.close();
+  for (const position of known) {
+    if (position === undefined || end.segment > position.segment) continue;
+    if (end.segment === position.segment && end.offset >= position.offset) continue;
+    throw folderUsed(folder, 'a journal was begun there after the loss');
+  }
+  return true;
+}
+
 const nothingShipped = {
+  isKnown: false,
   segments: 0,
   bytes: 0,
   shippedTo: undefined,
@@ -142,10 +180,6 @@ function placeOf(position: JournalPosition | undefined): Place | null {
   return { segment, offset, sequence };
 }
 
-function journalFolder(layout: Layout): string {
-  return path.dirname(layout.recorderJournal);
-}
-
 /** What the catalog says, where there is one that survived. */
 async function derivedState(
   config: Config,
@@ -177,16 +211,13 @@ async function derivedState(
   }
 }
 
-function refuseJournals(layout: Layout, world: World): void {
-  for (const { folder } of journalsOf(layout)) {
-    if (listSegments(world.files, folder).length === 0) continue;
-    throw new TidemarkError('data-folder-used', {
-      doing: 'restore into',
-      what: layout.dataDir,
-      why: `${folder} holds a journal already`,
-      now: 'name an empty folder with --data-dir; if that journal was begun after the loss, move it away first: its frames are asked for again over REST',
-    });
-  }
+function folderUsed(what: string, why: string): TidemarkError {
+  return new TidemarkError('data-folder-used', {
+    doing: 'restore into',
+    what,
+    why,
+    now: 'name an empty folder with --data-dir, or move that journal away: what it has is asked for again over REST',
+  });
 }
 
 function nothingThere(blobs: ShippingStore | undefined): TidemarkError {

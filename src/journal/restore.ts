@@ -12,6 +12,8 @@ import { openJournalWriter } from './writer.ts';
 
 /** What a store holds of a journal. */
 export interface ShippedExtent {
+  /** Something is there, if only a seal. */
+  readonly isKnown: boolean;
   readonly segments: number;
   /** Uncompressed. */
   readonly bytes: number;
@@ -36,9 +38,11 @@ export async function shippedExtent(blobs: ShippedBlobs, writer: string): Promis
     ({ segment, offsets, isPacked }) => isPacked || offsets.length > 1 || (segment === end?.segment && end.offset > 0),
   );
   const last = filled.at(-1);
-  if (end === undefined || last === undefined) return { segments: 0, bytes: 0, shippedTo: undefined };
+  const isKnown = end !== undefined;
+  if (end === undefined || last === undefined) return { isKnown, segments: 0, bytes: 0, shippedTo: undefined };
   const lastOffset = last.segment === end.segment ? end.offset : last.offsets.at(-1)!;
   return {
+    isKnown,
     segments: filled.length,
     bytes: filled.slice(0, -1).reduce((sum, { offsets }) => sum + offsets.at(-1)!, lastOffset),
     shippedTo: { writer, segment: last.segment, offset: lastOffset, sequence: end.sequence },
@@ -73,7 +77,7 @@ export async function bringBack(
     lastReceivedAtUs = checked.lastReceivedAtUs ?? lastReceivedAtUs;
   }
   const segments = listSegments(files, folder).length;
-  return { segments, bytes, shippedTo, lastReceivedAtUs, damage, newestFence, sealedSegment: sealed };
+  return { isKnown: true, segments, bytes, shippedTo, lastReceivedAtUs, damage, newestFence, sealedSegment: sealed };
 }
 
 async function seal(blobs: ShippedBlobs, writer: string, name: string): Promise<number> {

@@ -112,6 +112,10 @@ test('a journal disk is lost while the store refuses: what was not shipped is na
   );
   const again = await restore(storm);
   assert.deepEqual([again.code, again.error?.code], [5, 'data-folder-used']);
+  // One of the two alone comes back, too; the other is left as it is.
+  rmSync(layout.engineJournal, { recursive: true });
+  const one = await restore(storm);
+  assert.deepEqual([one.code, one.data?.journals.map(({ writer }) => writer)], [0, ['engine']], one.stderr);
 
   storm.startAgain();
   await healAndCompare(t, storm);
