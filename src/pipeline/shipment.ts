@@ -185,9 +185,13 @@ export class ShipmentOfJournal {
 
   async #packAll(): Promise<void> {
     const copy = `${this.#options.scratchFolder}/${this.#bytes.writer}.zst`;
+    const kept = new Set(this.#inPieces.size === 0 ? [] : this.#bytes.segments());
     for (const segment of this.#inPieces) {
-      if (this.#isFinishing || !(await this.#bytes.copyCompressed(segment, copy))) return;
-      await this.#shipped.pack(segment, copy);
+      if (kept.has(segment)) {
+        if (this.#isFinishing || !(await this.#bytes.copyCompressed(segment, copy))) return;
+        await this.#shipped.pack(segment, copy);
+      }
+      // One that is gone here stays in pieces there.
       this.#inPieces.delete(segment);
     }
   }

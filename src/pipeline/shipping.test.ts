@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -30,11 +30,15 @@ async function shippedSegments(blobs: BlobStore): Promise<{ segments: Map<number
   const closed: number[] = [];
   const names: string[] = [];
   for await (const { name } of blobs.list('journal/recorder/')) names.push(name);
+  const isPacked = new Set(
+    names.flatMap((name) => (name.endsWith('.journal.zst') ? [parseShippedName(name)!.segment] : [])),
+  );
   for (const name of names.sort()) {
     const { segment, offset } = parseShippedName(name)!;
     if (offset === undefined) continue;
     const { plain } = decodeShipped(name, await blobs.get(name));
     const before = segments.get(segment) ?? Buffer.alloc(0);
+    if (isPacked.has(segment)) continue;
     assert.equal(offset, before.length, `${name} follows what is before it`);
     segments.set(segment, Buffer.concat([before, plain]));
     if (plain.length === 0) closed.push(segment);
@@ -255,6 +259,25 @@ test('closed segments are packed as they are kept here: what is shipped takes no
   const again = await openShippedReader(world, { blobs, writer: 'recorder', scratchFolder, lookMs: 0 });
   const all = await readAll(again);
   assert.deepEqual(all, await readAll(await openJournalReader(world, { folder, writer: 'recorder' })));
+});
+
+test('a segment that went before it was packed stays in pieces, and keeps no other from being packed', async (t) => {
+  const { folder, store } = await prepared(t);
+  const blobs = openFolderBlobs(store);
+  const writer = await openWriter(folder, { segmentMaxBytes: 10_000 });
+  await appendFrames(writer, texts(200));
+  await writer.close();
+  await shipAll(folder, blobs, { maxObjectBytes: 3000 });
+  const before = (await shippedSegments(blobs)).segments;
+  world.files.remove(segmentPath(folder, 1));
+  await compressSegment(world, folder, 2);
+  const { log, noted } = notingLog();
+  const shipping = await openShipping(folder, blobs, { log });
+  shipping.start();
+  while (!existsSync(path.join(store, 'journal/recorder/00000002.journal.zst'))) await sleep(20);
+  await shipping.stop(20_000);
+  assert.deepEqual((await shippedSegments(blobs)).segments.get(1), before.get(1));
+  assert.deepEqual(noted, []);
 });
 
 async function readAll(reader: JournalReader): Promise<string[]> {
