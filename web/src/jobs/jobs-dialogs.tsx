@@ -60,9 +60,10 @@ export function RunNowDialog({
             <input
               id="run-day"
               className="field"
-              type="date"
+              pattern="\d{4}-\d\d-\d\d"
+              placeholder="2026-03-18"
+              spellCheck={false}
               required
-              max={yesterday(nowUs, 0)}
               value={day}
               onChange={(event) => setDay(event.target.value)}
             />
@@ -142,7 +143,9 @@ export function CatchUpDialog({
         <input
           id="catch-up-from"
           className="field"
-          type="date"
+          pattern="\d{4}-\d\d-\d\d"
+          placeholder="2026-03-18"
+          spellCheck={false}
           required
           value={wish.from}
           onChange={(event) => change({ from: event.target.value })}
@@ -151,7 +154,9 @@ export function CatchUpDialog({
         <input
           id="catch-up-to"
           className="field"
-          type="date"
+          pattern="\d{4}-\d\d-\d\d"
+          placeholder="2026-03-18"
+          spellCheck={false}
           required
           value={wish.to}
           onChange={(event) => change({ to: event.target.value })}

@@ -13,7 +13,8 @@ import { useConnection } from '../shell/use-connection.ts';
 import { WorkDialog } from '../shell/work-dialog.tsx';
 import { useInstruments } from '../state/context.tsx';
 import { bytesText, groupDigits, shareText } from '../text/number-text.ts';
-import { dateTimeText } from '../text/time-text.ts';
+import { readInstant } from '../text/read-instant.ts';
+import { dateTimeText, isoText } from '../text/time-text.ts';
 import { marketName, parseInstrument } from '../url/chart-url.ts';
 import { filesOf, listedReports, type ReportFilter, rangeText } from './report-list.ts';
 import { fileAddress, getReports, makeReport, type ReportWish } from './reports-api.ts';
@@ -233,16 +234,20 @@ function MakeReport({ onMade, onClose }: { onMade: (run: RunRow) => void; onClos
   const { rows } = useInstruments();
   const [wish, setWish] = useState<ReportWish>(() => {
     const today = new Date().toISOString().slice(0, 10);
-    return { subject: 'market', from: `${today}T00:00`, to: new Date().toISOString().slice(0, 16) };
+    return { subject: 'market', from: today, to: 'now' };
   });
+  // A report never cuts a candle in two: now is the last whole minute.
+  const nowUs = Math.floor(Date.now() / 60_000) * 60e6;
+  const [fromUs, toUs] = [readInstant(wish.from, nowUs), readInstant(wish.to, nowUs)];
+  const wrong = fromUs === undefined ? wish.from : toUs === undefined ? wish.to : undefined;
+  const isEmpty = fromUs === undefined || toUs === undefined || toUs <= fromUs;
   const making = useMutation({
-    mutationFn: () => makeReport({ ...wish, from: `${wish.from}:00Z`, to: `${wish.to}:00Z` }),
+    mutationFn: () => makeReport({ subject: wish.subject, from: isoText(fromUs ?? 0), to: isoText(toUs ?? 0) }),
     onSuccess: (run) => {
       void queries.invalidateQueries({ queryKey: ['reports'] });
       onMade(run);
     },
   });
-  const isEmpty = !(Date.parse(wish.to) > Date.parse(wish.from));
   const onSubmit = (event: FormEvent): void => {
     event.preventDefault();
     if (!isEmpty) making.mutate();
@@ -268,7 +273,8 @@ function MakeReport({ onMade, onClose }: { onMade: (run: RunRow) => void; onClos
         <input
           id="report-from"
           className="field"
-          type="datetime-local"
+          placeholder="2026-03-18 09:30"
+          spellCheck={false}
           required
           value={wish.from}
           onChange={(event) => setWish({ ...wish, from: event.target.value })}
@@ -277,15 +283,18 @@ function MakeReport({ onMade, onClose }: { onMade: (run: RunRow) => void; onClos
         <input
           id="report-to"
           className="field"
-          type="datetime-local"
+          placeholder="2026-03-18 09:30"
+          spellCheck={false}
           required
           value={wish.to}
           onChange={(event) => setWish({ ...wish, to: event.target.value })}
         />
         <p className="form-wide soft" role="status">
-          {isEmpty
-            ? 'The range is empty: its end is not after its start.'
-            : 'The range is half-open: its end is not part of it. What is missing in it is said in the report.'}
+          {wrong !== undefined
+            ? `“${wrong}” is no time: write 2026-03-18, 2026-03-18 09:30, now or now-6h.`
+            : isEmpty
+              ? 'The range is empty: its end is not after its start.'
+              : 'The range is half-open: its end is not part of it. What is missing in it is said in the report.'}
         </p>
         {making.error !== null && (
           <p className="form-wide panel-fault" role="alert">

@@ -1,6 +1,7 @@
 import type { InstrumentRow } from '../../../src/protocol/api.ts';
+import { readInstant } from '../text/read-instant.ts';
 import { dateTimeText } from '../text/time-text.ts';
-import { instantLiteral, readInstant, textLiteral } from './statements.ts';
+import { instantLiteral, textLiteral } from './statements.ts';
 
 export interface ParameterTexts {
   readonly market: string;

@@ -11,6 +11,7 @@ import { ui } from '../shell/ui-state.ts';
 import { serverNowUs, useConnection } from '../shell/use-connection.ts';
 import { useInstruments } from '../state/context.tsx';
 import { groupDigits } from '../text/number-text.ts';
+import { readInstant } from '../text/read-instant.ts';
 import { dateTimeText } from '../text/time-text.ts';
 import { parseInstrument } from '../url/chart-url.ts';
 import { cookbook } from './cookbook.ts';
@@ -24,14 +25,7 @@ import { ResultGrid } from './result-grid.tsx';
 import { SchemaTree } from './schema-tree.tsx';
 import { getTables } from './sql-api.ts';
 import { faultPosition, meantWord, wordAt } from './sql-places.ts';
-import {
-  fillParameters,
-  parametersOf,
-  readInstant,
-  type Statement,
-  splitStatements,
-  statementAt,
-} from './statements.ts';
+import { fillParameters, parametersOf, type Statement, splitStatements, statementAt } from './statements.ts';
 import { type Asked, useQueryRun } from './use-query-run.ts';
 
 const rowLimits = [1_000, 10_000, 100_000] as const;
