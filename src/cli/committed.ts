@@ -23,7 +23,8 @@ export async function openCommitted(layout: Layout, settings?: StoreSettings): P
   return {
     lake,
     query: async (sql, limits = {}) => {
-      const { catalogVersion, files } = await lake.files(await queryNames(lake));
+      const { named, columnsOf } = await queryNames(lake, sql);
+      const { catalogVersion, files } = await lake.files(named, columnsOf);
       return warehouse.query(sql, { catalogVersion, files, replacing: {} }, { ...usualLimits, ...limits });
     },
     close,

@@ -256,7 +256,7 @@ class ParquetLake implements Lake {
     }
   }
 
-  async files(tables: readonly string[]): Promise<LakeFiles> {
+  async files(tables: readonly string[], columnsOf: readonly string[] = []): Promise<LakeFiles> {
     const state = await this.#catalog.state();
     const files: Record<string, string[]> = {};
     for (const table of tables) {
@@ -264,6 +264,10 @@ class ParquetLake implements Lake {
       // Computed tables are known by their files alone.
       if (ofTable.length === 0) knownTable(table);
       files[table] = await this.#localPaths(ofTable);
+    }
+    for (const table of columnsOf) {
+      const newest = state.files.findLast((file) => file.table === table);
+      if (newest !== undefined) files[table] ??= await this.#localPaths([newest]);
     }
     return { catalogVersion: state.version, files };
   }

@@ -489,7 +489,8 @@ export class Market implements MarketView {
       // Files and tail fit together only when no commit lies between reading the one and taking the other.
       await committer.settled();
       const { commits } = committer;
-      const { catalogVersion, files } = await lake.files(await queryNames(lake));
+      const { named, columnsOf } = await queryNames(lake, sql);
+      const { catalogVersion, files } = await lake.files(named, columnsOf);
       if (committer.commits !== commits || committer.isCommitting) continue;
       const tail = tailFiles.begin();
       const writes: Promise<unknown>[] = [];

@@ -5,7 +5,7 @@ import { formatScaled } from '../domain/decimal.ts';
 import type { Instrument } from '../domain/instrument.ts';
 import { dayUs } from '../domain/interval.ts';
 import { Slots } from '../domain/slots.ts';
-import { findings, gaps, trades } from '../domain/tables/index.ts';
+import { findings, trades } from '../domain/tables/index.ts';
 import { gapOf } from './gap-batch.contract.ts';
 import type { Lake, LakeCommit, LakeState } from './lake.ts';
 import { contract, type Exemptions, type Promises } from './promises.contract.ts';
@@ -396,6 +396,8 @@ const promises: Promises<LakeUnderTest> = {
     assert.ok(under.isThere(first), 'a query of the version before still reads it');
     while (await lake.compact());
     assert.deepEqual((await lake.files(['computed'])).files['computed'], files['computed']);
+    assert.deepEqual((await lake.files(['trades'], ['computed', 'not there'])).files, files);
+    assert.deepEqual((await lake.files([], ['computed'])).files, { computed: files['computed'] });
     const none = { ...day, localPath: undefined, rows: 0, rowsChanged: [] };
     await lake.replaceDays([none]);
     assert.deepEqual(

@@ -106,8 +106,11 @@ export interface Lake {
   writeTail(batch: Batch, slots: Slots, localPath: string): Promise<void>;
   /** Committed rows of one symbol. */
   read(query: LakeQuery): Promise<LakeRows>;
-  /** Local paths of the committed files of these tables, declared or computed. */
-  files(tables: readonly string[]): Promise<LakeFiles>;
+  /**
+   * Local paths of the committed files of these tables, declared or computed. Of the computed tables in `columnsOf` one
+   * file each: it has their columns, and the others need not be fetched.
+   */
+  files(tables: readonly string[], columnsOf?: readonly string[]): Promise<LakeFiles>;
   /**
    * Equal for the same rows, however these came to lie in commits, files and scales. Fails with `duplicate-rows` when a
    * row identity is there twice.

@@ -116,7 +116,10 @@ test('an engine records into a bucket; without its copies, or from a restart, ev
   const rows = await heldRows(settings);
   assert.ok(rows > 0);
   rmSync(join(folder.path, 'first', 'cache'), { recursive: true });
+  store.seen.length = 0;
   assert.equal(await heldRows(settings), rows);
+  const fetched = store.seen.filter(({ method, key }) => method === 'GET' && key.endsWith('.parquet'));
+  assert.ok(fetched.length > 0 && fetched.every(({ key }) => key.startsWith(`${prefix}/lake/trades/`)));
   assert.ok(readdirSync(join(folder.path, 'first', 'cache', 'lake', 'trades')).length > 0);
 });
 

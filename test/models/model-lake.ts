@@ -33,7 +33,8 @@ export async function modelLake(t: TestContext, models = ownModels): Promise<Mod
   const warehouse = openDuckdbWarehouse();
   const log: string[] = [];
   const query = async (sql: string) => {
-    const { catalogVersion, files } = await stores.lake.files(await queryNames(stores.lake));
+    const { named, columnsOf } = await queryNames(stores.lake, sql);
+    const { catalogVersion, files } = await stores.lake.files(named, columnsOf);
     const limits = { maxRows: 100_000, timeoutMs: 30_000, memoryMb: 1024 };
     return (await warehouse.query(sql, { catalogVersion, files, replacing: {} }, limits)).rows as (string | null)[][];
   };
