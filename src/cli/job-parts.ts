@@ -57,7 +57,7 @@ export async function jobDefinitions(parts: JobParts): Promise<readonly JobDefin
   const { tables, format, folder } = config.jobs.export;
   return [
     compactJob(upkeep, everyMs),
-    sweepJob(upkeep, everyMs),
+    sweepJob(upkeep, stores.upkeep, everyMs),
     compressJob(upkeep, everyMs),
     retentionJob((isDryRun) => removeOldJournals(config, layout, world, upkeep, isDryRun), config.journal.keepDays),
     view === undefined

@@ -704,7 +704,9 @@ export class Scheduler {
       } else if (schedule.kind === 'settled') {
         const cursorUs = this.#memory.get(job.name)?.cursorUs ?? null;
         const last = cursorUs === null ? '' : dateOf(cursorUs);
-        const days = this.#settled.days.filter((day) => day > last).slice(-mostDaysOwed);
+        // A job that is new here owes no years of a lake that was there before it: those are caught up by whoever wants them.
+        const most = cursorUs === null ? 1 : mostDaysOwed;
+        const days = this.#settled.days.filter((day) => day > last).slice(-most);
         if (days.length > 0) await this.#due(job, days, startOfUs(days.at(-1)!), 'the day is settled');
       }
     }

@@ -40,8 +40,14 @@ function upkeep(change: Partial<Upkeep>): Upkeep {
   };
 }
 
+const noGarbage = { garbage: async () => [] };
+
 test('upkeep that finds nothing is idle; what it did is its effect', async (t) => {
-  for (const job of [compactJob(upkeep({}), 1000), sweepJob(upkeep({}), 1000), compressJob(upkeep({}), 1000)]) {
+  for (const job of [
+    compactJob(upkeep({}), 1000),
+    sweepJob(upkeep({}), noGarbage, 1000),
+    compressJob(upkeep({}), 1000),
+  ]) {
     const run = await once(t, job);
     assert.deepEqual([run.state, run.effect], ['skipped', 'nothing to do'], job.name);
   }
@@ -53,9 +59,23 @@ test('upkeep that finds nothing is idle; what it did is its effect', async (t) =
     return true;
   };
   assert.equal((await once(t, compactJob(upkeep({ state, compact }), 1000))).effect, '7 files to 4');
-  assert.equal((await once(t, sweepJob(upkeep({ sweep: async () => 3 }), 1000))).effect, '3 files removed');
+  assert.equal((await once(t, sweepJob(upkeep({ sweep: async () => 3 }), noGarbage, 1000))).effect, '3 files removed');
   const compress = async () => 2;
   assert.equal((await once(t, compressJob(upkeep({ compress }), 1000))).effect, '2 segments compressed');
+});
+
+test('a dry run of the sweep names what would go and removes nothing', async (t) => {
+  let sweeps = 0;
+  const sweep = async () => ++sweeps;
+  const garbage = async () => [{ name: 'lake/trades/x.parquet', bytes: 12, why: 'superseded' } as const];
+  const jobs = await simulatedJobs(t, { jobs: [sweepJob(upkeep({ sweep }), { garbage }, 1000)], ownSchedules: 'none' });
+  const { id } = await jobs.desk.start('sweep', { arguments: { 'dry-run': 'true' } });
+  await jobs.advance(1000);
+  const { run, command } = await jobs.desk.run(id);
+  assert.deepEqual([run.state, run.effect, sweeps], ['done', '1 files would go', 0]);
+  assert.equal(command, 'tidemark jobs run sweep --argument dry-run=true');
+  const { lines } = await jobs.desk.log(id, { after: 0, limit: 9, level: 'info' });
+  assert.equal(lines[0]?.text, 'lake/trades/x.parquet: 12 bytes, superseded');
 });
 
 test('a lake with a flipped bit fails its verification, and the log names the file', async (t) => {
