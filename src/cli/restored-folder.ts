@@ -2,7 +2,6 @@ import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { TidemarkError } from '../domain/error.ts';
 import { bringBack, goOn, type RestoredExtent, type ShippedExtent, shippedExtent } from '../journal/restore.ts';
-import type { SegmentDamage } from '../journal/segment-check.ts';
 import { listSegments } from '../journal/segment-name.ts';
 import { openJournalBytes } from '../journal/segment-pieces.ts';
 import type { CatalogState } from '../ports/catalog.ts';
@@ -34,7 +33,8 @@ export interface RestoredJournalReport {
   readonly lost: { readonly fromSequence: number; readonly toSequence: number; readonly records: number } | null;
   /** Records that came back and whose rows the lake does not have yet. */
   readonly toDerive: number;
-  readonly damage: readonly (SegmentDamage & { readonly segment: number })[];
+  readonly damage: RestoredExtent['damage'];
+  readonly missing: RestoredExtent['missing'];
   /** Where the journal goes on; null in a dry run. */
   readonly next: { readonly segment: number; readonly sequence: number } | null;
 }
@@ -149,13 +149,14 @@ const nothingShipped = {
   shippedTo: undefined,
   lastReceivedAtUs: undefined,
   damage: [],
+  missing: [],
   newestFence: 0,
   sealedSegment: 0,
 } as const satisfies RestoredExtent & { sealedSegment: number };
 
 function reportOf(
   writer: string,
-  { segments, bytes, shippedTo, lastReceivedAtUs, damage }: RestoredExtent,
+  { segments, bytes, shippedTo, lastReceivedAtUs, damage, missing }: RestoredExtent,
   derivedTo: JournalPosition | undefined,
 ): RestoredJournalReport {
   const shipped = shippedTo?.sequence ?? 0;
@@ -170,6 +171,7 @@ function reportOf(
     lost: derived <= shipped ? null : { fromSequence: shipped, toSequence: derived - 1, records: derived - shipped },
     toDerive: Math.max(0, shipped - derived),
     damage,
+    missing,
     next: null,
   };
 }

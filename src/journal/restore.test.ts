@@ -253,6 +253,24 @@ test('what the store has damaged comes back around the damage, which is named', 
   assert.deepEqual(rest.slice(0, known.length), known);
 });
 
+test('a segment that is missing in the store is named by its records', async (t) => {
+  const all = fixture(t);
+  await append(all.folder, texts('shipped', 150));
+  await shipAll(all.folder, all.blobs, 2000);
+  const [first, second, third] = await listShippedSegments(all.blobs, writer);
+  for (const offset of second!.offsets) await all.blobs.remove(shippedName(writer, second!.segment, offset));
+  const heads = await openJournalReader(world, { folder: all.folder, writer });
+  const fromSequence = (await heads.head(second!.segment))!.firstSequence;
+  const records = (await heads.head(third!.segment))!.firstSequence - fromSequence;
+  await heads.close();
+  const { restored } = await restore(all);
+  assert.deepEqual(
+    [restored.damage, restored.missing],
+    [[], [{ beforeSegment: third!.segment, fromSequence, records }]],
+  );
+  assert.ok(records > 0 && first!.segment < second!.segment);
+});
+
 async function readTo(reader: JournalReader, offset: number): Promise<JournalPosition> {
   let at = await reader.start();
   while (at.offset < offset) at = (await reader.read(at, 1))!.to;

@@ -25,7 +25,16 @@ export interface RestoredExtent extends ShippedExtent {
   /** When the last record that came back was received, µs. */
   readonly lastReceivedAtUs: number | undefined;
   readonly damage: readonly (SegmentDamage & { readonly segment: number })[];
+  /** Records between two segments that came back, and not by an earlier loss that the journal tells of. */
+  readonly missing: readonly MissingRecords[];
   readonly newestFence: number;
+}
+
+export interface MissingRecords {
+  /** That begins after them. */
+  readonly beforeSegment: number;
+  readonly fromSequence: number;
+  readonly records: number;
 }
 
 /** Asks for names and ends alone. */
@@ -59,6 +68,7 @@ export async function bringBack(
   files.makeFolder(folder);
   const sealed = await seal(blobs, writer, options.seal);
   const damage: (SegmentDamage & { segment: number })[] = [];
+  const missing: MissingRecords[] = [];
   let bytes = 0;
   let newestFence = 0;
   let shippedTo: JournalPosition | undefined;
@@ -70,14 +80,21 @@ export async function bringBack(
     if (mirror.bytes === 0) continue;
     const checked = checkSegment(files, folder, segment);
     damage.push(...checked.damage.map((one) => ({ segment, ...one })));
-    if (shippedTo !== undefined) await compressSegment(world, folder, shippedTo.segment);
+    if (shippedTo !== undefined) {
+      const fromSequence = shippedTo.sequence;
+      const records = (checked.head?.firstSequence ?? fromSequence) - fromSequence;
+      const isTold = checked.head?.restored !== undefined;
+      if (records > 0 && !isTold) missing.push({ beforeSegment: segment, fromSequence, records });
+      await compressSegment(world, folder, shippedTo.segment);
+    }
     bytes += mirror.bytes;
     newestFence = Math.max(newestFence, checked.head?.fence ?? 0);
     shippedTo = { writer, segment, ...checked.end };
     lastReceivedAtUs = checked.lastReceivedAtUs ?? lastReceivedAtUs;
   }
   const segments = listSegments(files, folder).length;
-  return { isKnown: true, segments, bytes, shippedTo, lastReceivedAtUs, damage, newestFence, sealedSegment: sealed };
+  const extent = { isKnown: true, segments, bytes, shippedTo };
+  return { ...extent, lastReceivedAtUs, damage, missing, newestFence, sealedSegment: sealed };
 }
 
 async function seal(blobs: ShippedBlobs, writer: string, name: string): Promise<number> {

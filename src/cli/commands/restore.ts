@@ -21,7 +21,7 @@ export function registerRestore(program: Command): void {
       const layout = layoutOf(config.dataDir, process.cwd());
       const report = await restoreFolder(config, layout, openWorld(config), { isDryRun: options.dryRun === true });
       print('restore', globalOptions(command), report, () => textOf(report));
-      const isDamaged = report.journals.some(({ damage }) => damage.length > 0);
+      const isDamaged = report.journals.some(({ damage, missing }) => damage.length + missing.length > 0);
       process.exitCode = isDamaged ? exitCodes.partly : exitCodes.success;
     });
 }
@@ -48,7 +48,8 @@ function textOf(report: RestoredReport): string {
 }
 
 function linesOf(journal: RestoredJournalReport, isDryRun: boolean): string[] {
-  const { writer, segments, bytes, shippedTo, derivedTo, lost, toDerive, damage, lastReceivedAtUs, next } = journal;
+  const { writer, segments, bytes, shippedTo, derivedTo, lost, toDerive, damage, missing, lastReceivedAtUs, next } =
+    journal;
   const received = lastReceivedAtUs === null ? '' : `, received until ${instant(lastReceivedAtUs)}`;
   const lines = [
     shippedTo === null
@@ -67,6 +68,9 @@ function linesOf(journal: RestoredJournalReport, isDryRun: boolean): string[] {
     lines.push(
       `  DAMAGED: segment ${one.segment} at offset ${one.offset}, ${one.bytes} bytes without a valid checksum`,
     );
+  }
+  for (const { beforeSegment, fromSequence, records } of missing) {
+    lines.push(`  MISSING: ${records} records from ${fromSequence} on, before segment ${beforeSegment}`);
   }
   if (next !== null) lines.push(`  goes on with segment ${next.segment}, record ${next.sequence}`);
   return lines;
