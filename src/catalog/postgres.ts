@@ -46,6 +46,8 @@ class PostgresCatalog implements Catalog {
   readonly #schema: string;
   /** One commit at a time: a writer's row in the catalog keeps the token of its last one only. */
   #lastCommit: Promise<unknown> = Promise.resolve();
+  /** By the fences taken here: what the writer's row in the catalog may hold, the last commit or one whose outcome is not known. */
+  readonly #tokens = new Map<number, Set<string>>();
   /** As it was last read. */
   #newest: CatalogState | undefined;
 
@@ -57,12 +59,15 @@ class PostgresCatalog implements Catalog {
   async takeFence(): Promise<number> {
     const doing = 'take the turn of the writer';
     const holder = `${hostname()} process ${process.pid}`;
-    return this.#session.change(doing, [this.#lockTurn], async (run) => {
+    const token = randomUUID();
+    const taken = await this.#session.change(doing, [this.#lockTurn], async (run) => {
       const [turn] = await run(`UPDATE ${this.#schema}.turn SET fence = fence + 1 RETURNING fence`);
       const fence = turn!['fence'] as number;
-      await run(`INSERT INTO ${this.#schema}.writers VALUES ($1, $2, ${nowUs}, NULL, NULL)`, [fence, holder]);
+      await run(`INSERT INTO ${this.#schema}.writers VALUES ($1, $2, ${nowUs}, $3, NULL)`, [fence, holder, token]);
       return fence;
     });
+    this.#tokens.set(taken, new Set([token]));
+    return taken;
   }
 
   async currentFence(): Promise<number> {
@@ -114,28 +119,45 @@ class PostgresCatalog implements Catalog {
   }
 
   commit(fence: number, change: CatalogChange): Promise<number> {
-    const made = this.#lastCommit.then(() => this.#commit(fence, change));
+    const made = this.#lastCommit.then(async () => {
+      const token = randomUUID();
+      const known = this.#tokens.get(fence);
+      const version = await this.#commit(fence, change, token, known).catch((error: unknown) => {
+        if (error instanceof TidemarkError && error.code === 'catalog-outcome-unknown') known?.add(token);
+        throw error;
+      });
+      if (known !== undefined) this.#tokens.set(fence, new Set([token]));
+      return version;
+    });
     this.#lastCommit = made.catch(() => {});
     return made;
   }
 
   /**
    * Whoever holds the lock on the turn knows that no other transaction of a writer is under way: also not an earlier try
-   * of this commit, whose connection broke. Its token is then there or it was never made.
+   * of this commit, whose connection broke. Its token is then there or it was never made. And where the writer's row holds
+   * none of the tokens that it may hold, the server went back behind what it had acknowledged: to commit on top of that
+   * would leave a hole.
    */
-  async #commit(fence: number, change: CatalogChange): Promise<number> {
-    const token = randomUUID();
+  async #commit(
+    fence: number,
+    change: CatalogChange,
+    token: string,
+    known: ReadonlySet<string> | undefined,
+  ): Promise<number> {
     const schema = this.#schema;
     const opening = [
       this.#lockTurn,
       `SELECT fence, holder, since_us, token, version FROM ${schema}.writers ORDER BY fence DESC LIMIT 1`,
-      `SELECT token, version FROM ${schema}.writers WHERE token = ${pg.escapeLiteral(token)}`,
+      `SELECT version FROM ${schema}.writers WHERE token = ${pg.escapeLiteral(token)}`,
+      `SELECT token FROM ${schema}.writers WHERE fence = ${integer(fence)}`,
       `SELECT ${versionColumns} FROM ${schema}.versions ORDER BY version DESC LIMIT 1`,
     ];
-    return this.#session.change('commit to the catalog', opening, async (run, [turn, newest, made, versions]) => {
+    return this.#session.change('commit to the catalog', opening, async (run, [turn, newest, made, own, versions]) => {
       if (made!.length > 0) return made![0]!['version'] as number;
       const current = turn![0]!['fence'] as number;
-      if (current !== fence) throw fenceLost(fence, current, newest![0]);
+      if (current > fence) throw fenceLost(fence, current, newest![0]);
+      if (current < fence || (known !== undefined && !known.has(own![0]?.['token'] as string))) throw wentBack();
       const last = versions![0] as unknown as VersionRow;
       const version = last.version + 1;
       await removeFiles(run, schema, version, change.removeFiles);
@@ -363,6 +385,15 @@ function fenceLost(ours: number, current: number, newest: Row | undefined): Tide
     doing: 'commit to the catalog',
     why: `another writer took over (fence ${current}${since}; ours ${ours})`,
     now: 'stop this writer; the other one continues where it left off',
+  });
+}
+
+function wentBack(): TidemarkError {
+  return new TidemarkError('catalog-went-back', {
+    doing: 'commit to the catalog',
+    why: 'the server no longer has what it acknowledged to this writer: it was restored, or a copy that lagged took its place',
+    now: 'start again: the engine goes on from the newest version there, and the journals have the rest',
+    retry: 'later',
   });
 }
 

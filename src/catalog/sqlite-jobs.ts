@@ -39,7 +39,8 @@ CREATE TABLE runs (
   row_count INTEGER, bytes INTEGER, effect TEXT, error_code TEXT, error_message TEXT, catch_up INTEGER,
   arguments TEXT NOT NULL, waits TEXT NOT NULL, lost INTEGER NOT NULL, inputs TEXT
 ) STRICT;
-CREATE INDEX runs_of_job ON runs (job, partition, id);
+CREATE INDEX runs_of_partition ON runs (job, partition, id);
+CREATE INDEX runs_of_job ON runs (job, id);
 CREATE INDEX active_runs ON runs (id) WHERE ended_at_us IS NULL;
 CREATE INDEX ended_runs ON runs (ended_at_us, state) WHERE ended_at_us IS NOT NULL;
 CREATE INDEX runs_by_state ON runs (state);
@@ -59,6 +60,13 @@ CREATE TABLE catch_ups (
   at_once INTEGER NOT NULL, day_order TEXT NOT NULL, state TEXT NOT NULL, asked_at_us INTEGER NOT NULL
 ) STRICT;
 `;
+
+/** The newest run of each job, from job to job along the index: grouping would read all of it. */
+const newestOfJobs = `
+  WITH RECURSIVE names (job) AS (
+    SELECT min(job) FROM runs
+    UNION ALL SELECT (SELECT min(job) FROM runs WHERE job > names.job) FROM names WHERE names.job IS NOT NULL
+  ) SELECT (SELECT max(id) FROM runs WHERE runs.job = names.job) FROM names WHERE names.job IS NOT NULL`;
 
 const doing = 'use the record of jobs';
 
@@ -222,7 +230,7 @@ class SqliteJobs implements JobStore {
   }
 
   async latestRuns(): Promise<readonly StoredRun[]> {
-    return this.#runs('SELECT * FROM runs WHERE id IN (SELECT max(id) FROM runs GROUP BY job)');
+    return this.#runs(`SELECT * FROM runs WHERE id IN (${newestOfJobs})`);
   }
 
   async attempts(run: number): Promise<readonly AttemptRow[]> {
@@ -328,7 +336,7 @@ class SqliteJobs implements JobStore {
       const rows = this.#all(
         `SELECT id FROM runs WHERE ended_at_us IS NOT NULL
          AND (ended_at_us < ?1 OR id <= coalesce((SELECT id FROM runs ORDER BY id DESC LIMIT 1 OFFSET ?2), 0))
-         AND id NOT IN (SELECT max(id) FROM runs GROUP BY job) ORDER BY id LIMIT ?3`,
+         AND id NOT IN (${newestOfJobs}) ORDER BY id LIMIT ?3`,
         endedBeforeUs,
         keep,
         limit,

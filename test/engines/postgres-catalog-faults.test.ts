@@ -155,6 +155,38 @@ engineSuite('a catalog whose server or connection fails', { server: postgres }, 
     await end();
   });
 
+  for (const [what, loses] of [
+    [
+      'the last commit',
+      (schema: string, token: unknown) => `DELETE FROM ${schema}.versions WHERE version = 2;
+         DELETE FROM ${schema}.files WHERE added_version = 2; UPDATE ${schema}.writers SET token = '${token}', version = 1`,
+    ],
+    [
+      'the turn itself',
+      (schema: string) => `UPDATE ${schema}.turn SET fence = 0; DELETE FROM ${schema}.writers;
+         DELETE FROM ${schema}.versions WHERE version > 0; DELETE FROM ${schema}.files`,
+    ],
+    [
+      'the turn, which another took again',
+      (schema: string) => `UPDATE ${schema}.writers SET token = 'of another', holder = 'another', version = NULL`,
+    ],
+  ] as const) {
+    test(`a server that comes back without ${what} is noticed before a commit leaves a hole`, async () => {
+      const { catalog, schema, commitFile, end } = await harmed(() => 'pass');
+      await commitFile(1);
+      const [writer] = await server.query(`SELECT token FROM ${schema}.writers`);
+      await commitFile(2);
+      await server.query(loses(schema, writer!['token']));
+      const before = await server.query(`SELECT version FROM ${schema}.versions ORDER BY version`);
+      await assert.rejects(commitFile(3), { code: 'catalog-went-back' });
+      assert.deepEqual(await server.query(`SELECT version FROM ${schema}.versions ORDER BY version`), before);
+      const fence = await catalog.takeFence();
+      const next = await catalog.commit(fence, { addFiles: [dataFile('next')], removeFiles: [] });
+      assert.equal(next, before.length, 'a new turn goes on from what is there');
+      await end();
+    });
+  }
+
   test('a lock that another holds for a while is waited for, longer than one statement may wait', async () => {
     const { catalog, schema, commitFile, end } = await harmed(() => 'pass');
     const holding = server.query(`BEGIN; SELECT 1 FROM ${schema}.turn FOR UPDATE; SELECT pg_sleep(6); COMMIT`);

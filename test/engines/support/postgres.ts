@@ -131,6 +131,8 @@ export const postgres: Engine<PostgresServer> = {
     const gone = async (pids: readonly number[]): Promise<void> => {
       while (pids.some(isAlive)) await sleep(20);
       await server.kill();
+      // A dead process that nobody has looked at yet would count as one that still runs.
+      rmSync(join(data, 'postmaster.pid'), { force: true });
     };
     const urlAt = (at: number) => `postgres://${user}@127.0.0.1:${at}/postgres`;
     return {

@@ -24,6 +24,7 @@ export async function openTradeLake(options: { url: string; schema: string; fold
     blobs: openFolderBlobs(join(folder, 'blobs')),
     scratchFolder: join(folder, `scratch-${process.pid}-${opened++}`),
     keptVersions: 1,
+    graceSeconds: 0,
   });
   await lake.open();
   const slots = new Slots();
