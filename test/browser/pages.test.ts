@@ -305,3 +305,33 @@ test(
     await close(page);
   },
 );
+
+// The last test: it ends the program under test.
+test(
+  'without the server texts and rows stay, what would change anything is locked, and it says why',
+  needsChromium,
+  async () => {
+    const page = await openJobs();
+    const sql = await page.context().newPage();
+    await sql.goto(`${market.url}/sql`);
+    await sql.locator('.cm-content').click();
+    await sql.keyboard.press('Control+a');
+    await sql.keyboard.insertText('SELECT 12345');
+    const rows = await page.locator('[data-run]').count();
+    await market.kill();
+    for (const one of [page, sql])
+      await until('RECONNECTING', patienceMs, async () => /RECONNECTING/.test(await one.locator('.strip').innerText()));
+    assert.equal(await page.locator('[data-run]').count(), rows);
+    assert.ok(await page.getByRole('button', { name: 'Run now…' }).isDisabled());
+    assert.ok(await sql.getByRole('button', { name: 'Run', exact: true }).isDisabled());
+    assert.match(await sql.locator('.sql-status').innerText(), /the server is not reached; the text is kept/);
+    await sql.keyboard.press('Control+Enter');
+    assert.match(await sql.locator('.sql-status').innerText(), /can be run once it is back/);
+    await market.restart();
+    await until('it to be back', patienceMs, async () =>
+      sql.getByRole('button', { name: 'Run', exact: true }).isEnabled(),
+    );
+    assert.match(await sql.locator('.cm-content').innerText(), /SELECT 12345/);
+    await page.context().close();
+  },
+);
