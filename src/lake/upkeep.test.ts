@@ -13,8 +13,10 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { openFolderBlobs } from '../blobs/folder.ts';
 import { openSqliteCatalog } from '../catalog/sqlite.ts';
+import { TidemarkError } from '../domain/error.ts';
 import { dayUs, minuteUs } from '../domain/interval.ts';
 import { Slots } from '../domain/slots.ts';
+import type { BlobStore } from '../ports/blob-store.ts';
 import type { LakeProblemKind, LakeUpkeep } from '../ports/lake-upkeep.ts';
 import { readSnapshot, readTable } from './iceberg/reader.test-fixture.ts';
 import { btc, newLake, type Place, startUs, tradeBatch } from './parquet-lake.test-fixture.ts';
@@ -270,6 +272,33 @@ test('beside a writer that commits, merges, replaces and sweeps nothing is calle
   assert.ok(progress > 0);
   await kept.close();
 });
+
+test('a file that the disk does not give is told, and a disk that gives nothing ends the verification', async () => {
+  const kept = await filled();
+  const stored = openFolderBlobs(join(kept.folder, 'blobs'));
+  const verify = async (fails: (name: string) => boolean) => {
+    const catalog = await openSqliteCatalog(join(kept.folder, 'catalog.db'));
+    const blobs: BlobStore = Object.assign(Object.create(stored) as BlobStore, {
+      get: (name: string) => stored.get(name),
+      list: (prefix: string) => stored.list(prefix),
+      location: (name: string) => stored.location(name),
+      async *stream(name: string) {
+        if (fails(name)) throw new TidemarkError('blob-unreadable', { doing: 'read the blob', what: name, why: 'EIO' });
+        yield* stored.stream(name);
+      },
+    });
+    const rules = { keptVersions: 64, graceUs: 0 };
+    return openLakeUpkeep({ catalog, blobs, rules, hasIceberg: true }).verify().finally(() => catalog.close());
+  };
+  const [name] = await kept.names('lake/trades/spot/2026-01-04/');
+  const { problems } = await verify((one) => one === name);
+  assert.deepEqual(problems, [{ kind: 'unreadable', name, detail: 'EIO' }]);
+  const many = await place({ keptVersions: 64 });
+  for (let id = 0; id < 12; id++) await many.commit([id]);
+  await many.close();
+  Object.assign(kept, { folder: many.folder });
+  await assert.rejects(verify(() => true), { code: 'blob-unreadable' });
+}); // biome-ignore format: a call
 
 test('a verification can be ended', async () => {
   const kept = await place();

@@ -20,6 +20,8 @@ export interface VerificationOptions {
 
 /** Blobs that are read at once. */
 const readsAtOnce = 4;
+/** Files that cannot be read one after the other, at which the store is what fails. */
+const unreadableMax = 8;
 /** What was stored so lately may belong to a commit that is on its way. */
 const youngUs = 60_000_000;
 
@@ -42,6 +44,8 @@ class Verification {
   readonly #notes: string[] = [];
   /** Named when it began, and not there when they were read: swept meanwhile, or a problem. */
   readonly #absent: string[] = [];
+  /** One after the other. */
+  #unreadable = 0;
   #files = 0;
   #bytes = 0;
 
@@ -89,7 +93,16 @@ class Verification {
   }
 
   async #file(name: string, expected: DataFile | undefined): Promise<void> {
-    const read = await this.#read(name);
+    let read: Reading | undefined;
+    try {
+      read = await this.#read(name);
+      this.#unreadable = 0;
+    } catch (error) {
+      // A bad sector is one file; a store that gives nothing is no question of files.
+      if (!(error instanceof TidemarkError) || ++this.#unreadable > unreadableMax) throw error;
+      this.#problem('unreadable', name, error.why ?? error.message);
+      return;
+    }
     if (read === undefined) {
       this.#absent.push(name);
       return;

@@ -33,6 +33,7 @@ export const lakeProblemKinds = [
   'missing',
   'wrong-size',
   'damaged',
+  'unreadable',
   'foreign',
   'checkpoint-missing',
   'checkpoint-damaged',

@@ -4,9 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { openCachedBlobs } from '../../src/blobs/cached.ts';
 import { openFolderBlobs } from '../../src/blobs/folder.ts';
 import { openS3Blobs } from '../../src/blobs/s3.ts';
+import { openSqliteCatalog } from '../../src/catalog/sqlite.ts';
+import { openLakeUpkeep } from '../../src/lake/upkeep.ts';
 import type { BlobStore } from '../../src/ports/blob-store.ts';
 import { startTestServer } from '../support/running-server.ts';
 import { type ChangingLake, openChangingLake, type Sums } from './support/changing-lake.ts';
@@ -100,6 +103,32 @@ engineSuite('Iceberg in a folder', { python: pyiceberg, duckdb: duckdbIceberg },
       (table, summed) =>
         sawOneOf(lake, table, () => duckdb.look(`iceberg_scan('${join(folder, 'blobs', 'iceberg', table)}')`, summed)),
     ]);
+    await lake.close();
+  }); // biome-ignore format: long calls
+});
+
+engineSuite('The lake on S3', { s3: seaweedfs }, ({ s3 }) => {
+  test('a flipped bit in the bucket is found, though the copy beside it is whole', async () => {
+    const folder = join(root, 'verified');
+    const Bucket = await s3.newBucket();
+    const { endpoint, region, accessKeyId, secretAccessKey } = s3;
+    const credentials = { accessKeyId, secretAccessKey };
+    const remote = openS3Blobs({ bucket: Bucket, prefix: 'lake', endpoint, region, credentials, patienceMs: 10_000 });
+    const blobs = openCachedBlobs(remote, { folder: join(folder, 'cache'), maxBytes: 1e9 });
+    const lake = await openChangingLake(folder, blobs);
+    for (let step = 0; step < 3; step++) await lake.step();
+    await lake.publisher.idle();
+    const catalog = await openSqliteCatalog(join(folder, 'catalog.db'));
+    const upkeep = openLakeUpkeep({ catalog, blobs, hasIceberg: true });
+    assert.deepEqual((await upkeep.verify()).problems, []);
+    const { name } = (await catalog.state()).files[0]!;
+    const Key = `lake/${name}`;
+    const bytes = Buffer.from(await (await s3.client.send(new GetObjectCommand({ Bucket, Key }))).Body!.transformToByteArray());
+    bytes[50]! ^= 2;
+    await s3.client.send(new PutObjectCommand({ Bucket, Key, Body: bytes }));
+    const { problems } = await upkeep.verify();
+    assert.deepEqual(problems.map((problem) => [problem.kind, problem.name]), [['damaged', name]]);
+    await catalog.close();
     await lake.close();
   }); // biome-ignore format: long calls
 });
