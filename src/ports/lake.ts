@@ -51,7 +51,7 @@ export interface LakeRows {
 
 /**
  * Files of some tables at one catalog version, as a `Warehouse` takes them. Whatever replaces them, they stay readable as
- * they were for as many later versions as the lake keeps, then a sweep takes them.
+ * they were for as many later versions as the lake keeps and at least for the grace period, then a sweep takes them.
  */
 export interface LakeFiles {
   readonly catalogVersion: number;
