@@ -75,6 +75,11 @@ test('the pages are one click apart, and the chart is found again as it was left
   await page.keyboard.type('jobs');
   await page.keyboard.press('Enter');
   await page.waitForURL('**/jobs');
+  await page.getByTestId('runs').waitFor({ timeout: patienceMs });
+  await page.keyboard.press('Control+k');
+  await page.keyboard.type('liquidity');
+  await page.keyboard.press('Enter');
+  await page.waitForURL(/job=liquidity/);
   await close(page);
 });
 

@@ -1,8 +1,11 @@
 import { Dialog } from '@base-ui/react/dialog';
+import { useQueryClient } from '@tanstack/react-query';
 import { useNavigate, useParams } from '@tanstack/react-router';
 import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from 'react';
 import { intervals } from '../../../src/protocol/api.ts';
+import type { JobsAnswer } from '../../../src/protocol/jobs.ts';
 import { useStore } from '../live/store.ts';
+import { keptTexts, openTab } from '../sql/kept-texts.ts';
 import { useInstruments } from '../state/context.tsx';
 import { setPreferences } from '../state/preferences.ts';
 import { marketName, parseInstrument, venueName } from '../url/chart-url.ts';
@@ -14,11 +17,11 @@ interface Choice {
   readonly id: string;
   readonly text: string;
   readonly detail: string;
-  readonly kind: 'Symbol' | 'Interval' | 'Page' | 'Command';
+  readonly kind: 'Symbol' | 'Interval' | 'Page' | 'Job' | 'Query' | 'Command';
   readonly run: () => void;
 }
 
-/** Symbols, intervals, pages and commands behind one field. */
+/** Symbols, intervals, pages, jobs, saved queries and commands behind one field. */
 export function Palette() {
   const { palette } = useStore(ui);
   const close = (): void => setUi({ palette: undefined });
@@ -39,6 +42,7 @@ function PaletteBody({ start, close }: { start: string; close: () => void }) {
   const [chosen, setChosen] = useState(0);
   const list = useRef<HTMLDivElement>(null);
   const navigate = useNavigate();
+  const queries = useQueryClient();
   const { rows } = useInstruments();
   const { instrument } = useParams({ strict: false });
   const choices = useMemo<Choice[]>(() => {
@@ -76,6 +80,27 @@ function PaletteBody({ start, close }: { start: string; close: () => void }) {
       kind: 'Page',
       run: () => void navigate({ to: path }),
     }));
+    const toJobs = (queries.getQueryData<JobsAnswer>(['jobs'])?.jobs ?? []).map<Choice>((job) => ({
+      id: `job ${job.name}`,
+      text: job.name,
+      detail: job.description,
+      kind: 'Job',
+      run: () =>
+        void navigate({
+          to: '/jobs',
+          search: { job: job.name, ...(job.latest === null ? {} : { run: job.latest.id }) },
+        }),
+    }));
+    const toQueries = keptTexts.current.saved.map<Choice>((query) => ({
+      id: `query ${query.name}`,
+      text: query.name,
+      detail: 'saved query',
+      kind: 'Query',
+      run: () => {
+        openTab(query.name, query.text);
+        void navigate({ to: '/sql' });
+      },
+    }));
     const commands: Choice[] = [
       { id: 'dark', text: 'Dark theme', detail: '', kind: 'Command', run: () => setPreferences({ theme: 'dark' }) },
       { id: 'light', text: 'Light theme', detail: '', kind: 'Command', run: () => setPreferences({ theme: 'light' }) },
@@ -95,8 +120,8 @@ function PaletteBody({ start, close }: { start: string; close: () => void }) {
       },
       { id: 'help', text: 'Keys and signs', detail: '?', kind: 'Command', run: () => setUi({ help: true }) },
     ];
-    return [...symbols, ...steps, ...toPages, ...commands];
-  }, [rows, instrument, navigate]);
+    return [...symbols, ...steps, ...toPages, ...toJobs, ...toQueries, ...commands];
+  }, [rows, instrument, navigate, queries]);
   const shown = useMemo(() => rankChoices(choices, text).slice(0, 40), [choices, text]);
   const at = Math.min(chosen, shown.length - 1);
   useEffect(() => {
