@@ -1,6 +1,6 @@
 import { TidemarkError } from '../domain/error.ts';
 import { dayUs } from '../domain/interval.ts';
-import type { CatchUpRow, JobRow, LogLevel, RunRow } from '../domain/job.ts';
+import type { CatchUpRow, JobRow, LogLevel, RunRow, RunState } from '../domain/job.ts';
 import { logLevels } from '../domain/job.ts';
 import type { JobStore, StoredCatchUp, StoredRun } from '../ports/job-store.ts';
 import type { CatchUpRequest, Jobs, RunRequest, RunSpan, RunsFilter } from '../ports/jobs.ts';
@@ -11,7 +11,14 @@ import { describeSchedule } from './schedule.ts';
 import { type Scheduler, unknownRun } from './scheduler.ts';
 
 const shownCatchUps = 5;
+const countedForUs = 10_000_000;
 const mostSpans = 5000;
+
+interface Counted {
+  readonly byState: Readonly<Record<RunState, number>>;
+  readonly kept: number;
+  readonly doneLastDay: number;
+}
 
 /** Jobs for those who look at them and ask for runs. Without a scheduler it only shows what is recorded. */
 export class Desk implements Jobs {
@@ -19,6 +26,7 @@ export class Desk implements Jobs {
   readonly #graph: JobGraph;
   readonly #clock: Clock;
   readonly #scheduler: Scheduler | undefined;
+  #counted: (Counted & { readonly endedRuns: number; readonly atUs: number }) | undefined;
 
   constructor(options: {
     store: JobStore;
@@ -36,15 +44,15 @@ export class Desk implements Jobs {
     const nowUs = this.#clock.wallUs();
     const latest = await this.#latest();
     const paused = await this.#paused();
-    const { byState } = await this.#store.counts();
+    const { byState, doneLastDay } = await this.#counts();
     const catchUps = await this.#store.catchUps({ limit: shownCatchUps });
     const scheduler = this.#scheduler;
     return {
       nowUs,
       jobs: this.#graph.jobs.map((job) => this.#row(job, latest.get(job.name), paused.has(job.name))),
       slots: { all: scheduler?.options.slots ?? 0, used: scheduler?.usedSlots ?? 0 },
-      counts: byState,
-      doneLastDay: await this.#store.endedSince('done', nowUs - dayUs),
+      counts: { ...byState, ...this.#scheduler?.activeCounts() },
+      doneLastDay,
       catchUps: await Promise.all(catchUps.map((catchUp) => this.#catchUpRow(catchUp))),
     };
   }
@@ -62,7 +70,7 @@ export class Desk implements Jobs {
     return {
       runs: page.map((run) => this.#shown(run)),
       before: runs.length > page.length ? page.at(-1)!.id : null,
-      kept: (await this.#store.counts()).kept,
+      kept: (await this.#counts()).kept,
     };
   }
 
@@ -146,6 +154,19 @@ export class Desk implements Jobs {
       why: 'no engine runs',
       now: 'start it, then ask again',
     });
+  }
+
+  /** Counting reads an index to its end: only after something ended, or when a day has moved on. */
+  async #counts(): Promise<Counted> {
+    const endedRuns = this.#scheduler?.endedRuns ?? -1;
+    const atUs = this.#clock.wallUs();
+    const known = this.#counted;
+    if (known !== undefined && known.endedRuns === endedRuns && Math.abs(atUs - known.atUs) < countedForUs)
+      return known;
+    const { byState, kept } = await this.#store.counts();
+    const doneLastDay = await this.#store.endedSince('done', atUs - dayUs);
+    this.#counted = { byState, kept, doneLastDay, endedRuns, atUs };
+    return this.#counted;
   }
 
   async #stored(id: number): Promise<StoredRun> {

@@ -101,6 +101,7 @@ export class Scheduler {
   #lastRun = 0;
   #lastApplied = 0;
   #lastOfOthers = 0;
+  #endedRuns = 0;
   #lastCatchUp = 0;
   #turns: Promise<unknown> = Promise.resolve();
   #isFillAsked = false;
@@ -143,6 +144,18 @@ export class Scheduler {
   active(id: number): StoredRun | undefined {
     const run = this.#runs.get(id);
     return run === undefined ? undefined : this.#shown(run);
+  }
+
+  /** Grows with every run that ends: what is known of ended runs holds until then. */
+  get endedRuns(): number {
+    return this.#endedRuns;
+  }
+
+  /** Of the states that a run can leave. */
+  activeCounts(): Readonly<Record<'queued' | 'held' | 'running' | 'retrying', number>> {
+    const counts = { queued: 0, held: 0, running: 0, retrying: 0 };
+    for (const { state } of this.#runs.values()) if (state in counts) counts[state as keyof typeof counts] += 1;
+    return counts;
   }
 
   get usedSlots(): number {
@@ -486,6 +499,7 @@ export class Scheduler {
     const key = keyOf(run.job, run.partition);
     const ofKey = this.#runsOf.get(key) ?? new Set<number>();
     if (isEnded(run)) {
+      this.#endedRuns += 1;
       this.#runs.delete(run.id);
       ofKey.delete(run.id);
     } else {
