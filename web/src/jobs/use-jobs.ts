@@ -91,7 +91,8 @@ export function useRuns(filter: JobsSearch): ListedRuns {
   return {
     rows: runs.rows,
     kept: head.data?.kept,
-    isLoading: head.isPending,
+    // An answer that is still known from before is not yet in this list.
+    isLoading: runs.before === undefined && head.error === null,
     error: head.error,
     hasOlder: runs.before != null,
     loadOlder,
