@@ -300,6 +300,37 @@ test('a file that the disk does not give is told, and a disk that gives nothing 
   await assert.rejects(verify(() => true), { code: 'blob-unreadable' });
 }); // biome-ignore format: a call
 
+test('metadata that is damaged keeps its own folder from being swept, and nothing else', async () => {
+  const kept = await place({ keptVersions: 1 });
+  for (let id = 0; id < 6; id++) await kept.commit([id]);
+  await kept.lake.sweep();
+  await kept.commit([100]);
+  await kept.commit([101], startUs + 2 * dayUs);
+  assert.ok(await kept.lake.compact());
+  for (let id = 102; id < 104; id++) await kept.commit([id], startUs + 2 * dayUs);
+  await kept.close();
+  const name = await newestMetadata(kept);
+  writeFileSync(kept.path(name), 'half');
+  const garbage = async () => {
+    const catalog = await openSqliteCatalog(join(kept.folder, 'catalog.db'));
+    const blobs = openFolderBlobs(join(kept.folder, 'blobs'));
+    const rules = { keptVersions: 1, graceUs: 0 };
+    const found = await openLakeUpkeep({ catalog, blobs, rules, hasIceberg: true }).garbage();
+    await catalog.close();
+    return found.map((one) => one.name);
+  };
+  const named = await garbage();
+  assert.ok(named.some((one) => one.startsWith('lake/')));
+  assert.deepEqual(named.filter((one) => one.endsWith('.avro')), []);
+  // The next writer publishes anew, and then the damaged file is as superseded as any.
+  const again = await newLake(kept.folder, { keptVersions: 1, hasIceberg: true });
+  await again.lake.sweep();
+  await again.lake.sweep();
+  assert.ok(!(await kept.names()).includes(name));
+  assert.deepEqual((await verifyAgain(kept)).problems, []);
+  await again.lake.close();
+}); // biome-ignore format: short
+
 test('a verification can be ended', async () => {
   const kept = await place();
   await kept.commit([1]);

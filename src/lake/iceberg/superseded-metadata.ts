@@ -1,3 +1,4 @@
+import { TidemarkError } from '../../domain/error.ts';
 import type { BlobEntry, BlobStore } from '../../ports/blob-store.ts';
 import { damaged } from './avro-file.ts';
 import { readManifestList } from './manifest.ts';
@@ -17,6 +18,8 @@ export interface MetadataFolder {
   readonly superseded: readonly BlobEntry[];
   /** Neither named nor metadata. */
   readonly rest: readonly BlobEntry[];
+  /** Metadata that is in use and cannot be read. */
+  readonly damage: TidemarkError | undefined;
 }
 
 /** Manifests by manifest list: neither ever changes. */
@@ -41,45 +44,61 @@ export async function metadataFolders(
     else entries.push(entry);
   }
   const folders: MetadataFolder[] = [];
-  const used = new Set<string>();
-  for (const [table, entries] of byTable) {
-    const numbered = entries
-      .flatMap((entry) => {
-        const found = metadataNumber(entry.name);
-        return found === undefined ? [] : [{ entry, n: found.n }];
-      })
-      .sort((a, b) => a.n - b.n)
-      .map(({ entry }) => entry);
-    const first = numbered.findIndex((_, at) => (numbered[at + 1]?.storedAtUs ?? Number.POSITIVE_INFINITY) > beforeUs);
-    const metadata = first < 0 ? [] : numbered.slice(first);
-    const named = new Set([hintName(table)]);
-    for (const list of await listsOf(blobs, metadata)) {
-      named.add(list);
-      used.add(list);
-    }
-    const lists = [...named].filter((name) => name !== hintName(table));
-    const missing = lists.filter((name) => !known.has(name));
+  for (const [table, entries] of byTable) folders.push(await folderOf(blobs, table, entries, beforeUs, known));
+  const used = new Set(folders.flatMap(({ named }) => [...named]));
+  for (const list of known.keys()) if (!used.has(list)) known.delete(list);
+  return folders;
+}
+
+async function folderOf(
+  blobs: BlobStore,
+  table: string,
+  entries: readonly BlobEntry[],
+  beforeUs: number,
+  known: KnownLists,
+): Promise<MetadataFolder> {
+  const numbered = entries
+    .flatMap((entry) => {
+      const found = metadataNumber(entry.name);
+      return found === undefined ? [] : [{ entry, n: found.n }];
+    })
+    .sort((a, b) => a.n - b.n)
+    .map(({ entry }) => entry);
+  const first = numbered.findIndex((_, at) => (numbered[at + 1]?.storedAtUs ?? Number.POSITIVE_INFINITY) > beforeUs);
+  const metadata = first < 0 ? [] : numbered.slice(first);
+  const superseded = numbered.slice(0, Math.max(0, first));
+  const named = new Set([hintName(table)]);
+  try {
+    const lists = [...(await listsOf(blobs, metadata))];
+    const unknown = lists.filter((name) => !known.has(name));
     await Promise.all(
       Array.from({ length: listsAtOnce }, async () => {
-        for (let name = missing.pop(); name !== undefined; name = missing.pop()) {
+        for (let name = unknown.pop(); name !== undefined; name = unknown.pop()) {
           known.set(name, await manifestsOf(blobs, name));
         }
       }),
     );
-    for (const list of lists) for (const manifest of known.get(list)!) named.add(manifest);
-    const isNumbered = new Set(numbered);
-    const there = new Set(entries.map(({ name }) => name));
-    folders.push({
-      table,
-      metadata,
-      named,
-      absent: [...named].filter((name) => !there.has(name)),
-      superseded: numbered.slice(0, Math.max(0, first)),
-      rest: entries.filter((entry) => !isNumbered.has(entry) && !named.has(entry.name)),
-    });
+    for (const list of lists) {
+      named.add(list);
+      for (const manifest of known.get(list)!) named.add(manifest);
+    }
+  } catch (error) {
+    if (!(error instanceof TidemarkError) || !['iceberg-damaged', 'blob-missing'].includes(error.code)) throw error;
+    // Nobody knows what it names: all of it stays.
+    for (const { name } of entries) named.add(name);
+    return { table, metadata, named, absent: [], superseded, rest: [], damage: error };
   }
-  for (const list of known.keys()) if (!used.has(list)) known.delete(list);
-  return folders;
+  const isNumbered = new Set(numbered);
+  const there = new Set(entries.map(({ name }) => name));
+  return {
+    table,
+    metadata,
+    named,
+    absent: [...named].filter((name) => !there.has(name)),
+    superseded,
+    rest: entries.filter((entry) => !isNumbered.has(entry) && !named.has(entry.name)),
+    damage: undefined,
+  };
 }
 
 /** Manifest lists of all snapshots in these metadata files. Each file lists the ones before it, so that few are read. */

@@ -4,9 +4,9 @@ import type { BlobStore } from '../../ports/blob-store.ts';
 import type { Catalog, DataFile } from '../../ports/catalog.ts';
 import type { LakeProblem } from '../../ports/lake-upkeep.ts';
 import { icebergName } from '../own-names.ts';
-import { addressesOf, hintName, icebergPrefix, metadataName } from './names.ts';
+import { addressesOf, hintName, metadataName } from './names.ts';
 import { newestNumbers, publishedVersion, readPublished } from './published-table.ts';
-import { type MetadataFolder, metadataFolders } from './superseded-metadata.ts';
+import { metadataFolders } from './superseded-metadata.ts';
 import type { Published } from './table-history.ts';
 
 export interface IcebergVerification {
@@ -124,14 +124,11 @@ async function namedBlobs({ blobs, beforeUs, problems }: IcebergVerification): P
 }
 
 async function lookAtFolders(blobs: BlobStore, beforeUs: number): Promise<readonly LakeProblem[]> {
-  let folders: readonly MetadataFolder[];
-  try {
-    folders = await metadataFolders(blobs, beforeUs);
-  } catch (error) {
-    if (!(error instanceof TidemarkError) || error.retry === 'later') throw error;
-    return [{ kind: 'iceberg-damaged', name: error.what ?? icebergPrefix, detail: error.why ?? error.message }];
-  }
-  return folders.flatMap(({ absent, rest }) => [
+  const folders = await metadataFolders(blobs, beforeUs);
+  return folders.flatMap(({ table, absent, rest, damage }): LakeProblem[] => [
+    ...(damage === undefined
+      ? []
+      : [{ kind: 'iceberg-damaged' as const, name: damage.what ?? table, detail: damage.why ?? damage.message }]),
     ...absent.map(
       (name): LakeProblem => ({ kind: 'iceberg-damaged', name, detail: 'metadata names it, and it is not there' }),
     ),
