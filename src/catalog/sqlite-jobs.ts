@@ -83,7 +83,14 @@ export async function openSqliteJobs(file: string, options: { isReadOnly?: boole
     database = new DatabaseSync(path, { timeout: 5000 });
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
   } catch (cause) {
-    throw new TidemarkError('jobs-unreadable', { doing: 'open the record of jobs', why: reasonOf(cause), cause });
+    // SQLITE_CORRUPT and SQLITE_NOTADB: it will never be readable again. Anything else may pass.
+    const isDamaged = [11, 26].includes((cause as { errcode?: number }).errcode ?? 0);
+    throw new TidemarkError(isDamaged ? 'jobs-unreadable' : 'jobs-failed', {
+      doing: 'open the record of jobs',
+      why: reasonOf(cause),
+      retry: isDamaged ? 'never' : 'later',
+      cause,
+    });
   }
   inTransaction(database, () => {
     const { user_version: found } = database.prepare('PRAGMA user_version').get() as { user_version: number };

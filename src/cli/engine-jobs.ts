@@ -1,8 +1,10 @@
+import { renameSync, rmSync } from 'node:fs';
 import { TidemarkError } from '../domain/error.ts';
 import { type RunningJobs, type SettledDays, startJobs } from '../jobs/index.ts';
 import type { MarketView } from '../pipeline/market-view.ts';
 import { DaySettling } from '../pipeline/settled-days.ts';
 import type { Upkeep } from '../pipeline/upkeep.ts';
+import type { JobStore } from '../ports/job-store.ts';
 import type { Logger } from '../ports/log.ts';
 import { type JobParts, jobDefinitions } from './job-parts.ts';
 import { openJobStore } from './lake-catalog.ts';
@@ -11,9 +13,9 @@ import { openJobStore } from './lake-catalog.ts';
 export async function startEngineJobs(
   parts: JobParts & { readonly view: MarketView; readonly log: Logger },
 ): Promise<RunningJobs> {
-  const { config, layout, world, upkeep, view, log } = parts;
+  const { config, world, upkeep, view, log } = parts;
   const jobs = await jobDefinitions(parts);
-  const store = await openJobStore(layout, { settings: config, log });
+  const store = await openRecord(parts);
   try {
     const running = await startJobs({
       world,
@@ -36,6 +38,23 @@ export async function startEngineJobs(
   } catch (error) {
     await store.close();
     throw asSettingError(error);
+  }
+}
+
+/** A record that cannot be read is put aside: what it says may be lost, the work of the engine must go on. */
+async function openRecord({ config, layout, log }: JobParts & { readonly log: Logger }): Promise<JobStore> {
+  try {
+    return await openJobStore(layout, { settings: config, log });
+  } catch (error) {
+    if (!(error instanceof TidemarkError) || error.code !== 'jobs-unreadable') throw error;
+    const aside = `${layout.jobs}.unreadable`;
+    renameSync(layout.jobs, aside);
+    for (const suffix of ['-wal', '-shm']) rmSync(`${layout.jobs}${suffix}`, { force: true });
+    log.error(
+      { error: error.message, aside },
+      'the record of jobs cannot be read: it is put aside, and a new one begins',
+    );
+    return openJobStore(layout, { settings: config, log });
   }
 }
 

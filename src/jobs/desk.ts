@@ -202,7 +202,9 @@ export class Desk implements Jobs {
   }
 
   #shown(run: StoredRun): RunRow {
-    return rowOf(this.#scheduler?.active(run.id) ?? run);
+    const row = rowOf(this.#scheduler?.active(run.id) ?? run);
+    if (this.#scheduler !== undefined || row.state !== 'running') return row;
+    return { ...row, waitsFor: 'the engine: its process died' };
   }
 
   async #catchUpRow({ askedAtUs: _, ...catchUp }: StoredCatchUp): Promise<CatchUpRow> {

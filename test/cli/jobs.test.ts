@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { demoSymbols, type Harbour, startHarbour } from '../../src/harbour/index.ts';
@@ -108,6 +108,17 @@ test('a pause outlives the engine, and an engine with a schedule that cannot be 
   const { stdout } = await run('jobs', 'show', 'models');
   assert.match(stdout, /every 5 min \(paused\)/);
   assert.equal((await run('jobs', 'resume', 'models')).code, 0);
+});
+
+test('an engine whose record of jobs cannot be read puts it aside and goes on', async () => {
+  await engine.kill('SIGTERM');
+  const record = join(folder.dataDir, 'jobs.sqlite');
+  for (const suffix of ['-wal', '-shm']) rmSync(`${record}${suffix}`, { force: true });
+  writeFileSync(record, 'no database at all '.repeat(1000));
+  await startEngine();
+  assert.match(readFileSync(`${record}.unreadable`, 'utf8'), /^no database at all/);
+  const { code, stderr } = await run('jobs', 'run', 'sweep', '--wait');
+  assert.equal(code, 0, stderr);
 });
 
 test('an exported file has the rows of the table, and its manifest says what they are', async () => {
