@@ -84,7 +84,11 @@ engineSuite('a machine that lost its disk, on S3', { server: seaweedfs }, ({ ser
     await storm.settle();
     for (let kill = 0; kill < 3; kill++) await storm.killOne(2000);
     const journals = async () => (await storm.status())?.shipping?.journals ?? [];
-    await until(async () => (await journals()).some(({ shippedAtUs }) => shippedAtUs !== null), 'shipping to go on');
+    const isShipped = async () => {
+      const all = await journals();
+      return all.length === 2 && all.every(({ shippedAtUs }) => shippedAtUs !== null);
+    };
+    await until(isShipped, 'shipping to go on');
     // From here on nothing is shipped any more, and the lake gets no further either.
     proxy.fate = () => ({ kind: 'refuse', status: 503, code: 'SlowDown' });
     await until(
