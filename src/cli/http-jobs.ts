@@ -59,6 +59,7 @@ export function httpJobs(url: string): Jobs {
     pause: (name) => ask('POST', `${at(name)}/pause`, {}),
     resume: (name) => ask('POST', `${at(name)}/resume`, {}),
     catchUp: (name, request) => ask('POST', `${at(name)}/catch-ups`, request),
+    oneCatchUp: (id) => ask('GET', `catch-ups/${id}`),
     changeCatchUp: (id, change) => ask('POST', `catch-ups/${id}/${change}`, {}),
   };
 }

@@ -8,7 +8,7 @@ import type { Clock } from '../ports/world.ts';
 import type { JobDefinition } from './definition.ts';
 import { JobGraph } from './graph.ts';
 import { describeSchedule } from './schedule.ts';
-import { type Scheduler, unknownRun } from './scheduler.ts';
+import { type Scheduler, unknownCatchUp, unknownRun } from './scheduler.ts';
 
 const shownCatchUps = 5;
 const countedForUs = 10_000_000;
@@ -45,7 +45,10 @@ export class Desk implements Jobs {
     const latest = await this.#latest();
     const paused = await this.#paused();
     const { byState, doneLastDay } = await this.#counts();
-    const catchUps = await this.#store.catchUps({ limit: shownCatchUps });
+    const [newest] = await this.#store.catchUps({ limit: 1 });
+    const going = await this.#store.catchUps({ states: ['running', 'paused'], limit: shownCatchUps });
+    const isShown = newest === undefined || going.some(({ id }) => id === newest.id);
+    const catchUps = isShown ? going : [newest, ...going];
     const scheduler = this.#scheduler;
     return {
       nowUs,
@@ -141,6 +144,12 @@ export class Desk implements Jobs {
 
   async catchUp(name: string, request: CatchUpRequest): Promise<CatchUpRow> {
     return this.#catchUpRow(await this.#running().catchUp(name, request));
+  }
+
+  async oneCatchUp(id: number): Promise<CatchUpRow> {
+    const catchUp = await this.#store.catchUp(id);
+    if (catchUp === undefined) throw unknownCatchUp(id);
+    return this.#catchUpRow(catchUp);
   }
 
   async changeCatchUp(id: number, change: 'pause' | 'resume' | 'cancel'): Promise<CatchUpRow> {

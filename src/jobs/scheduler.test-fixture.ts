@@ -43,6 +43,7 @@ export async function simulatedJobs(
   let stepUs = 0;
   const clock = { wallUs: () => world.clock.wallUs() + stepUs, monotonicUs: () => world.clock.monotonicUs() };
   let days = noDays;
+  let life = 0;
   const opened: JobStore[] = [];
   const make = async (changed: Partial<SchedulerOptions> = {}) => {
     const store = await openSqliteJobs(path);
@@ -71,6 +72,10 @@ export async function simulatedJobs(
     clock,
     /** Virtual time since the start that a test may pass to work: it settles after so long. */
     pause: (ms: number) => new Promise<void>((resolve) => world.timers.after(ms, resolve)),
+    /** How many schedulers died. */
+    get life() {
+      return life;
+    },
     get desk() {
       return now.desk;
     },
@@ -96,6 +101,9 @@ export async function simulatedJobs(
     settled: <T>(promise: Promise<T>) => world.agenda.settle(promise),
     /** The process is gone: no timer of it fires any more. The next one starts after a while. */
     async crash(downMs = 0, changed: Partial<SchedulerOptions> = {}) {
+      // What it had begun before it died, it had begun.
+      await new Promise((resolve) => setImmediate(resolve));
+      life += 1;
       world.agenda.clear();
       opened.push(now.store);
       world.timers.after(downMs, () => {});

@@ -314,7 +314,7 @@ export class Scheduler {
     return this.#turn(async () => {
       const catchUp = this.#catchUps.get(id) ?? (await this.options.store.catchUp(id));
       if (catchUp === undefined) {
-        throw new TidemarkError('unknown-catch-up', { doing: 'find the catch-up', what: String(id) });
+        throw unknownCatchUp(id);
       }
       if (catchUp.state === 'done' || catchUp.state === 'cancelled') {
         throw new TidemarkError('job-conflict', {
@@ -1131,6 +1131,10 @@ function keyOf(job: string, partition: string | null): string {
 
 function startOfUs(day: string): number {
   return Date.parse(`${day}T00:00:00Z`) * 1000;
+}
+
+export function unknownCatchUp(id: number): TidemarkError {
+  return new TidemarkError('unknown-catch-up', { doing: 'find the catch-up', what: String(id), why: 'there is none' });
 }
 
 export function unknownRun(id: number): TidemarkError {

@@ -56,6 +56,7 @@ export interface Jobs {
     readonly slots: { readonly all: number; readonly used: number };
     readonly counts: Readonly<Record<RunState, number>>;
     readonly doneLastDay: number;
+    /** Those that go on, and the newest; each holds all its days. */
     readonly catchUps: readonly CatchUpRow[];
   }>;
   job(name: string): Promise<JobRow>;
@@ -83,5 +84,6 @@ export interface Jobs {
   pause(name: string): Promise<JobRow>;
   resume(name: string): Promise<JobRow>;
   catchUp(name: string, request: CatchUpRequest): Promise<CatchUpRow>;
+  oneCatchUp(id: number): Promise<CatchUpRow>;
   changeCatchUp(id: number, change: 'pause' | 'resume' | 'cancel'): Promise<CatchUpRow>;
 }

@@ -52,6 +52,7 @@ test('every answer about jobs is what its schema says', async (t) => {
     [caught, schemas.catchUpRowSchema],
     [await get('jobs'), schemas.jobsAnswerSchema],
     [await get('runs'), schemas.runsAnswerSchema],
+    [await get('catch-ups/1'), schemas.catchUpRowSchema],
     [await get(`runs?job=daily&state=done&cause=catch-up&limit=2`), schemas.runsAnswerSchema],
     [await get(`runs/${id}`), schemas.runAnswerSchema],
     [await get(`runs/${id}/log`), schemas.runLogAnswerSchema],
@@ -111,6 +112,7 @@ test('what is wrong with a request is said as a problem, with the status that fi
     [post('jobs/daily/catch-ups', { from: '2026-03-01' }), 400, /body key to/],
     [post('runs/99/cancel'), 404, /find the run/],
     [post('catch-ups/99/pause'), 404, /find the catch-up/],
+    [get('catch-ups/99'), 404, /find the catch-up 99: there is none/],
     [get('jobs/daily/runs'), 404, /nothing at this address/],
   ];
   for (const [answer, status, detail] of refused) {

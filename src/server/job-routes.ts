@@ -207,6 +207,20 @@ export function addJobRoutes(server: FastifyInstance, jobs: Jobs, view: MarketVi
       sendJson(reply.code(202), await jobs.catchUp(params.name, body as CatchUpRequest)),
   );
 
+  app.get(
+    `${apiPrefix}/catch-ups/:id`,
+    {
+      schema: {
+        summary: 'One catch-up with all its days',
+        tags,
+        params: number,
+        querystring: noQuery,
+        response: { 200: schemas.catchUpRowSchema, ...problems },
+      },
+    },
+    async ({ params }, reply) => sendJson(reply, await jobs.oneCatchUp(numberOf(params.id))),
+  );
+
   for (const action of ['pause', 'resume', 'cancel'] as const) {
     app.post(
       `${apiPrefix}/catch-ups/:id/${action}`,

@@ -451,6 +451,13 @@ export class MadeJobs implements Jobs {
     return row;
   }
 
+  async oneCatchUp(id: number): Promise<CatchUpRow> {
+    const row = this.#catchUps.find((one) => one.id === id);
+    if (row === undefined)
+      throw new TidemarkError('unknown-catch-up', { doing: 'find the catch-up', what: String(id) });
+    return row;
+  }
+
   async changeCatchUp(id: number, change: 'pause' | 'resume' | 'cancel'): Promise<CatchUpRow> {
     const at = this.#catchUps.findIndex((row) => row.id === id);
     const state = change === 'pause' ? 'paused' : change === 'resume' ? 'running' : 'cancelled';

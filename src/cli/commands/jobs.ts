@@ -11,7 +11,7 @@ import { exitCodeOf, exitCodes } from '../exit-codes.ts';
 import { httpJobs } from '../http-jobs.ts';
 import { catchUpText, jobRowText, jobsText, logLine, runsText } from '../job-text.ts';
 import { layoutOf } from '../layout.ts';
-import { print } from '../output.ts';
+import { print, textTable } from '../output.ts';
 import { configOf, globalOptions } from '../program.ts';
 import { runningEngineUrl } from '../wire.ts';
 import { integerArgument } from './serve.ts';
@@ -294,7 +294,9 @@ export function registerJobs(program: Command): void {
       },
     );
 
-  const catchUps = jobs.command('catch-ups').description('the newest catch-ups; pause, resume or cancel one');
+  const catchUps = jobs
+    .command('catch-ups')
+    .description('catch-ups that go on, and the newest; show, pause, resume or cancel one');
   catchUps.command('list', { isDefault: true }).action(async (_: object, command: Command) => {
     const { config } = configOf(command);
     await withJobs(config, 'read', async ({ jobs: reached, warnings }) => {
@@ -303,6 +305,19 @@ export function registerJobs(program: Command): void {
       print('jobs catch-ups', globalOptions(command), known, text, warnings);
     });
   });
+  catchUps
+    .command('show')
+    .description('one catch-up, day by day')
+    .argument('<catch-up>', 'its number', integerArgument)
+    .action(async (id: number, _: object, command: Command) => {
+      const { config } = configOf(command);
+      await withJobs(config, 'read', async ({ jobs: reached, warnings }) => {
+        const catchUp = await reached.oneCatchUp(id);
+        const days = () => catchUp.days.map(({ job, date, state, run }) => [date, job, state, String(run ?? '–')]);
+        const text = () => `${catchUpText(catchUp)}\n${textTable(['day', 'job', 'state', 'run'], days())}`;
+        print('jobs catch-ups show', globalOptions(command), catchUp, text, warnings);
+      });
+    });
   for (const action of ['pause', 'resume', 'cancel'] as const) {
     catchUps
       .command(action)
@@ -392,9 +407,7 @@ async function followCatchUp(jobs: Jobs, begun: CatchUpRow): Promise<CatchUpRow>
   let said = '';
   let looksStuck = 0;
   for (;;) {
-    const { catchUps } = await jobs.overview();
-    const now = catchUps.find(({ id }) => id === begun.id);
-    if (now === undefined) return begun;
+    const now = await jobs.oneCatchUp(begun.id);
     const has = (...states: RunState[]) => now.days.some(({ state }) => states.includes(state));
     const text = `catch-up ${now.id}: ${now.days.filter(({ state }) => ended.has(state)).length} of ${now.days.length} runs ended`;
     if (text !== said) process.stderr.write(`${text}\n`);
