@@ -20,7 +20,7 @@ declare class AnyInterpreter {
   evaluate(statement: Statement | undefined, scope: Scope): Value;
 }
 const { Environment, Interpreter, parse, tokenize } = jinja as unknown as {
-  readonly Environment: new () => Scope;
+  readonly Environment: new (parent?: Scope) => Scope;
   readonly Interpreter: typeof AnyInterpreter;
   readonly tokenize: (text: string, options: { lstrip_blocks: boolean; trim_blocks: boolean }) => unknown;
   readonly parse: (tokens: unknown) => Statement;
@@ -36,6 +36,10 @@ export type TemplateContext = Readonly<Record<string, unknown>>;
 
 class BoundedInterpreter extends Interpreter {
   #left = evaluationsMax;
+
+  begin(): void {
+    this.#left = evaluationsMax;
+  }
 
   override evaluate(statement: Statement | undefined, scope: Scope): Value {
     if (this.#left-- <= 0) throw new Error('it does not come to an end');
@@ -64,39 +68,49 @@ export interface TemplateFile {
   readonly text: string;
 }
 
-/** Renders `text` where the macros of all files are known. */
+/** Renders the file where the macros of all others are known. */
 export function renderTemplate(file: TemplateFile, macros: readonly TemplateFile[], context: TemplateContext): string {
-  const environment = new Environment();
+  const { interpreter, scope: known } = macrosOf(macros);
+  const scope = new Environment(known);
+  for (const [name, value] of Object.entries(context)) {
+    scope.set(name, typeof value === 'function' ? withPlainArguments(value as PlainFunction) : value);
+  }
+  interpreter.begin();
+  return inFile(file, () => String(interpreter.evaluate(parsed(file.text), scope).value));
+}
+
+interface Macros {
+  readonly interpreter: BoundedInterpreter;
+  readonly scope: Scope;
+}
+const knownMacros = new WeakMap<readonly TemplateFile[], Macros>();
+
+/** A folder's macros, read once for all its templates: what they call is looked up where they are called. */
+function macrosOf(files: readonly TemplateFile[]): Macros {
+  const known = knownMacros.get(files);
+  if (known !== undefined) return known;
+  const scope = new Environment();
   for (const [name, value] of [
     ['true', true], ['True', true], ['false', false], ['False', false], ['none', null], ['None', null],
-  ] as const) environment.set(name, value); // biome-ignore format: a table
-  environment.set('range', boundedRange);
-  for (const [name, value] of Object.entries(context)) {
-    environment.set(name, typeof value === 'function' ? withPlainArguments(value as PlainFunction) : value);
+  ] as const) scope.set(name, value); // biome-ignore format: a table
+  scope.set('range', boundedRange);
+  const interpreter = new BoundedInterpreter(scope);
+  for (const file of files) {
+    interpreter.begin();
+    inFile(file, () => interpreter.evaluate(parsed(asMacros(file.text)), scope));
   }
-  const interpreter = new BoundedInterpreter(environment);
-  let at = file.path;
+  knownMacros.set(files, { interpreter, scope });
+  return { interpreter, scope };
+}
+
+function inFile<T>(file: TemplateFile, read: () => T): T {
   try {
-    for (const macro of macros) {
-      at = macro.path;
-      interpreter.run(parsedMacro(macro));
-    }
-    at = file.path;
-    return String(interpreter.run(parsed(file.text)).value);
+    return read();
   } catch (cause) {
     if (cause instanceof TidemarkError) throw cause;
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new TidemarkError('model-invalid', { doing: 'read the template', what: at, why, cause });
+    throw new TidemarkError('model-invalid', { doing: 'read the template', what: file.path, why, cause });
   }
-}
-
-const parsedMacros = new WeakMap<TemplateFile, Statement>();
-
-/** Each macro file is read by every template of its folder. */
-function parsedMacro(file: TemplateFile): Statement {
-  const known = parsedMacros.get(file) ?? parsed(asMacros(file.text));
-  parsedMacros.set(file, known);
-  return known;
 }
 
 function parsed(text: string): Statement {

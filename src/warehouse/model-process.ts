@@ -132,16 +132,24 @@ async function runStep(
     step.inputs.map((input) => input.name),
   );
   const rows = `(\n${sql}\n) AS rows_of_model`;
-  const columns = await describe(connection, `SELECT * FROM ${rows}`);
-  await refuseColumns(connection, step, columns);
-  const list = columns.map(({ name }) => sqlName(name)).join(', ');
-  if (step.work === 'empty') {
-    await connection.run(`CREATE TABLE ${dayOf(model)} AS SELECT * FROM ${rows} WHERE false`);
-    return { state: 'same', columns };
-  }
   const isOfPartition = `market = ${sqlText(partition.market)} AND date = ${sqlText(partition.date)}::DATE`;
   const isDue = isInAny(step.cuts, step.timeColumn);
-  await connection.run(`CREATE TABLE ${freshOf(model)} AS SELECT * FROM ${rows} WHERE ${isOfPartition} AND (${isDue})`);
+  const wanted = step.work === 'empty' ? 'false' : `${isOfPartition} AND (${isDue})`;
+  const made = step.work === 'empty' ? dayOf(model) : freshOf(model);
+  try {
+    await connection.run(`CREATE TABLE ${made} AS SELECT * FROM ${rows} WHERE ${wanted}`);
+  } catch (error) {
+    // A column that is not there is better said than DuckDB says it.
+    await refuseColumns(connection, step, await describe(connection, `SELECT * FROM ${rows}`));
+    throw error;
+  }
+  const columns = await describe(connection, `SELECT * FROM ${made}`);
+  await refuseColumns(connection, step, columns);
+  if (step.work === 'empty') {
+    await runTests(connection, partition, step, known);
+    return { state: 'same', columns };
+  }
+  const list = columns.map(({ name }) => sqlName(name)).join(', ');
   const existing = step.existing === undefined ? undefined : readFiles([step.existing]);
   const isAll = existing === undefined;
   // Without published rows what was computed is the day.
@@ -288,12 +296,9 @@ async function runTests(
   step: ModelStep,
   known: ReadonlySet<string>,
 ): Promise<FailedTest[]> {
-  if (step.tests.length === 0) return [];
   const failed: FailedTest[] = [];
   const names = [...known, step.model];
-  for (const model of names) {
-    await connection.run(`CREATE VIEW IF NOT EXISTS ${testSchema}.${sqlName(model)} AS SELECT * FROM ${dayOf(model)}`);
-  }
+  await connection.run(`CREATE VIEW ${testSchema}.${sqlName(step.model)} AS SELECT * FROM ${dayOf(step.model)}`);
   const named = new Set<string>(names);
   for (const input of step.tests.flatMap((test) => test.inputs)) {
     if (named.has(input.name)) continue;
@@ -301,7 +306,7 @@ async function runTests(
     const view = `${testSchema}.${sqlName(input.name)}`;
     await connection.run(`CREATE VIEW IF NOT EXISTS ${view} AS ${inputRows(input, new Set())}`);
   }
-  if (await isAllRight(connection, step.tests, [...named])) return [];
+  if (step.tests.length === 0 || (await isAllRight(connection, step.tests, [...named]))) return [];
   for (const test of step.tests) {
     const wrong = await wrongRows(connection, test, [...named], partition);
     if (wrong === undefined) continue;

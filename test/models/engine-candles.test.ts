@@ -5,11 +5,11 @@ import { CandleSeries } from '../../src/candles/series.ts';
 import { bigPowerOfTen } from '../../src/domain/decimal.ts';
 import type { Instrument } from '../../src/domain/instrument.ts';
 import { dayUs, hourUs, minuteUs } from '../../src/domain/interval.ts';
-import { generateFrames, joinFeeds, openRecording, type ReplayFeed, recordedKind } from '../../src/harbour/index.ts';
+import { generateFrames, joinFeeds, openRecording } from '../../src/harbour/index.ts';
 import { createNodeWorld } from '../../src/world/node/index.ts';
 import * as august from '../recordings/spot-btcusdt-2024.ts';
 import { needsRecordings, recording } from '../recordings.ts';
-import { derive, type Frame, journalOf } from '../support/derived-lake.ts';
+import { derive, framesOf, journalOf } from '../support/derived-lake.ts';
 import { type ModelLake, modelLake, refuseFailure } from './model-lake.ts';
 
 const intervals = ['1m', '5m', '15m', '1h', '1d'] as const;
@@ -69,15 +69,6 @@ async function compareAll(models: ModelLake, instruments: readonly Instrument[])
     }
   }
   return minutes;
-}
-
-function* framesOf(feed: ReplayFeed, kinds: readonly string[]): Generator<Frame> {
-  const encoder = new TextEncoder();
-  for (const entry of feed.entries()) {
-    if (entry.kind !== 'frame' || !kinds.includes(recordedKind(entry.stream))) continue;
-    const text = entry.envelope ?? `{"stream":"${entry.stream}","data":${entry.data}}`;
-    yield { bytes: encoder.encode(text), receivedAtUs: entry.atUs };
-  }
 }
 
 const finalMinutes = `SELECT count(*) FROM candles WHERE "interval" = '1m' AND state = 'final' AND trade_count > 0`;

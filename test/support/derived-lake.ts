@@ -3,6 +3,7 @@ import { openFolderBlobs } from '../../src/blobs/folder.ts';
 import { openSqliteCatalog } from '../../src/catalog/sqlite.ts';
 import type { Instrument, StreamKind } from '../../src/domain/instrument.ts';
 import { secondUs } from '../../src/domain/interval.ts';
+import { type ReplayFeed, recordedKind } from '../../src/harbour/index.ts';
 import { openParquetLake } from '../../src/lake/parquet-lake.ts';
 import { rebuild } from '../../src/pipeline/rebuild.ts';
 import {
@@ -95,4 +96,14 @@ export function journalOf(
 /** Everything that the engine would have derived of the journal, committed. */
 export async function derive(lake: Lake, journal: ScriptedJournal, periodUs: number): Promise<void> {
   await rebuild({ source, lake, readers: [journal], commit: { periodUs, maxRows: 500_000 } });
+}
+
+/** Frames of a recording whose streams are of these kinds, as the venue names them. */
+export function* framesOf(feed: ReplayFeed, kinds: readonly string[]): Generator<Frame> {
+  const encoder = new TextEncoder();
+  for (const entry of feed.entries()) {
+    if (entry.kind !== 'frame' || !kinds.includes(recordedKind(entry.stream))) continue;
+    const text = entry.envelope ?? `{"stream":"${entry.stream}","data":${entry.data}}`;
+    yield { bytes: encoder.encode(text), receivedAtUs: entry.atUs };
+  }
 }
