@@ -55,6 +55,7 @@ const byCode: Readonly<Record<string, number>> = {
   'shipping-conflict': exitCodes.conflict,
   'journal-lost': exitCodes.conflict,
   'lake-lost': exitCodes.conflict,
+  'lake-older': exitCodes.conflict,
   'fence-lost': exitCodes.conflict,
   'job-conflict': exitCodes.conflict,
   'not-available': exitCodes.conflict,

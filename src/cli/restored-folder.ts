@@ -67,11 +67,12 @@ export async function restoreFolder(
     if (lost.length === 0)
       throw folderUsed(layout.dataDir, 'its journals are here, with all that was shipped or derived');
     if (lost.every(({ derivedTo, extent }) => derivedTo === undefined && !extent.isKnown)) throw nothingThere(blobs);
+    const takesBucket = config.lake.store === 's3' && derived === undefined;
+    if (takesBucket) refuseOlderLake(lost.map(({ extent }) => extent));
     const journals = options.isDryRun
       ? lost.map(({ writer, extent, derivedTo }) => reportOf(writer, { ...nothingShipped, ...extent }, derivedTo))
       : await bringAllBack(layout, world, blobs, lost);
-    if (!options.isDryRun && config.lake.store === 's3' && derived === undefined)
-      await adoptBucket(layout, config.lake);
+    if (!options.isDryRun && takesBucket) await adoptBucket(layout, config.lake);
     return {
       isDryRun: options.isDryRun,
       store: blobs?.location('journal') ?? null,
@@ -81,6 +82,20 @@ export async function restoreFolder(
   } finally {
     await blobs?.close();
   }
+}
+
+/**
+ * Whoever takes over a bucket without its catalog derives the lake anew, and what the lake held from before the oldest shipped
+ * segment would go as leftovers.
+ */
+export function refuseOlderLake(extents: readonly Pick<ShippedExtent, 'firstSegment'>[]): void {
+  const oldest = Math.max(1, ...extents.map(({ firstSegment }) => firstSegment ?? 1));
+  if (oldest === 1) return;
+  throw new TidemarkError('lake-older', {
+    doing: 'take over the bucket of the lake',
+    why: `the journals there begin with segment ${oldest}, and the lake may hold rows from before that no journal has any more`,
+    now: 'name another lake.s3.prefix for the lake that is derived anew, with shipping.store as it was, or bring the catalog back',
+  });
 }
 
 interface LostJournal {
@@ -146,6 +161,7 @@ const nothingShipped = {
   isKnown: false,
   segments: 0,
   bytes: 0,
+  firstSegment: undefined,
   shippedTo: undefined,
   lastReceivedAtUs: undefined,
   damage: [],

@@ -114,7 +114,8 @@ test('a journal that was shipped whole comes back byte for byte, and goes on wit
   const extent = await shippedExtent(all.blobs, writer);
   const { restored, next } = await restore(all);
   const { segments, bytes, shippedTo } = restored;
-  assert.deepEqual(extent, { isKnown: true, segments, bytes, shippedTo });
+  assert.deepEqual(extent, { isKnown: true, segments, bytes, firstSegment: 1, shippedTo });
+  assert.equal(restored.firstSegment, 1);
   assert.deepEqual([restored.damage, restored.shippedTo], [[], before.end]);
   for (const segment of listSegments(world.files, all.folder)) {
     assert.ok(plainBytes(all.folder, segment).equals(plainBytes(all.back, segment)), `segment ${segment}`);

@@ -17,6 +17,8 @@ export interface ShippedExtent {
   readonly segments: number;
   /** Uncompressed. */
   readonly bytes: number;
+  /** The oldest; undefined when nothing was shipped. */
+  readonly firstSegment: number | undefined;
   /** Undefined when nothing was shipped. */
   readonly shippedTo: JournalPosition | undefined;
 }
@@ -48,11 +50,14 @@ export async function shippedExtent(blobs: ShippedBlobs, writer: string): Promis
   );
   const last = filled.at(-1);
   const isKnown = end !== undefined;
-  if (end === undefined || last === undefined) return { isKnown, segments: 0, bytes: 0, shippedTo: undefined };
+  if (end === undefined || last === undefined) {
+    return { isKnown, segments: 0, bytes: 0, firstSegment: undefined, shippedTo: undefined };
+  }
   const lastOffset = last.segment === end.segment ? end.offset : last.offsets.at(-1)!;
   return {
     isKnown,
     segments: filled.length,
+    firstSegment: filled[0]!.segment,
     bytes: filled.slice(0, -1).reduce((sum, { offsets }) => sum + offsets.at(-1)!, lastOffset),
     shippedTo: { writer, segment: last.segment, offset: lastOffset, sequence: end.sequence },
   };
@@ -92,8 +97,8 @@ export async function bringBack(
     shippedTo = { writer, segment, ...checked.end };
     lastReceivedAtUs = checked.lastReceivedAtUs ?? lastReceivedAtUs;
   }
-  const segments = listSegments(files, folder).length;
-  const extent = { isKnown: true, segments, bytes, shippedTo };
+  const brought = listSegments(files, folder);
+  const extent = { isKnown: true, segments: brought.length, bytes, firstSegment: brought[0], shippedTo };
   return { ...extent, lastReceivedAtUs, damage, missing, newestFence, sealedSegment: sealed };
 }
 
