@@ -145,13 +145,23 @@ engineSuite(
       // First rows still reach the lake whose bytes are not shipped any more, then neither does.
       s3Proxy.fate = ({ method, path: name }) =>
         method === 'PUT' && name.includes('/journal/') ? refused : { kind: 'pass' };
-      await sleep(3000);
+      const { dataDir } = storm.config;
+      const journal = path.join(dataDir, 'journal');
+      const positions = async () => {
+        const [newest] = await server.query(`SELECT positions FROM ${schema}.versions ORDER BY version DESC LIMIT 1`);
+        return new Map(
+          (JSON.parse(newest!['positions'] as string) as { writer: string; sequence: number }[]).map((one) => [
+            one.writer,
+            one.sequence,
+          ]),
+        );
+      };
+      const written = Math.max(...(await journalRecords(path.join(journal, 'recorder'), 'recorder')).keys());
+      await until(async () => (await positions()).get('recorder')! > written + 1, 'rows without their bytes', 120_000);
       s3Proxy.fate = () => refused;
       await sleep(2000);
       await storm.die();
 
-      const { dataDir } = storm.config;
-      const journal = path.join(dataDir, 'journal');
       const kept = path.join(storm.folder.path, 'kept');
       cpSync(journal, kept, { recursive: true });
       rmSync(dataDir, { recursive: true });
@@ -171,8 +181,7 @@ engineSuite(
       const foreseen = await restore('--dry-run');
       const report = await restore();
       t.diagnostic(JSON.stringify(report));
-      const [newest] = await server.query(`SELECT positions FROM ${schema}.versions ORDER BY version DESC LIMIT 1`);
-      const positions = JSON.parse(newest!['positions'] as string) as { writer: string; sequence: number }[];
+      const derivedAtLast = await positions();
       for (const { writer, shippedTo, derivedTo, lost, damage } of report.journals) {
         const [had, has] = await Promise.all(
           [kept, journal].map((folder) => journalRecords(path.join(folder, writer), writer)),
@@ -182,11 +191,11 @@ engineSuite(
         for (const sequence of shipped) {
           assert.equal(has!.get(sequence), had!.get(sequence), `${writer}: record ${sequence} came back as it was`);
         }
-        const derived = positions.find((position) => position.writer === writer)!.sequence;
+        const derived = derivedAtLast.get(writer)!;
         assert.equal(derivedTo!.sequence, derived);
         assert.deepEqual(damage, []);
         const gone = [...had!.keys()].filter((sequence) => sequence >= shippedTo!.sequence);
-        assert.ok(gone.length > 0, `${writer}: some records were not shipped`);
+        if (writer === 'recorder') assert.ok(gone.length > 0, 'some records were not shipped');
         const inLake = gone.filter((sequence) => sequence < derived).length;
         assert.equal(lost?.records ?? 0, inLake, `${writer}: those whose rows are in the lake alone are counted`);
         const { shippedTo: foreseenTo } = foreseen.journals.find((one) => one.writer === writer)!;
