@@ -16,7 +16,6 @@ interface Statement {
 }
 declare class AnyInterpreter {
   constructor(scope: Scope);
-  run(program: Statement): Value;
   evaluate(statement: Statement | undefined, scope: Scope): Value;
 }
 const { Environment, Interpreter, parse, tokenize } = jinja as unknown as {
