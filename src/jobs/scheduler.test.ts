@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { TidemarkError } from '../domain/error.ts';
+import { silentLog } from '../ports/log.ts';
 import { cron } from './schedule.ts';
 import { jobOf, simulatedJobs } from './scheduler.test-fixture.ts';
 
@@ -160,7 +161,9 @@ test('a failed run is tried again, later each time, and fails after its last att
 });
 
 test('what would fail the same way again is not tried again', async (t) => {
+  const logged: string[] = [];
   const jobs = await simulatedJobs(t, {
+    log: { ...silentLog, error: (fields, message) => void logged.push(`${message}: ${JSON.stringify(fields)}`) },
     jobs: [
       jobOf('a', {
         work: async () => {
@@ -173,6 +176,7 @@ test('what would fail the same way again is not tried again', async (t) => {
   await jobs.advance(minute);
   const { run } = await jobs.desk.run(id);
   assert.deepEqual([run.state, run.attempts, run.error?.code], ['failed', 1, 'bad-query']);
+  assert.match(logged.join(), /^a run failed: {"job":"a","run":1,"error":"cannot read it","code":"bad-query"}$/);
 });
 
 test('a run that takes too long is told to end; one that does not listen loses its slot but not its place', async (t) => {

@@ -930,6 +930,7 @@ export class Scheduler {
       throw error;
     }
     this.#attempts.delete(id);
+    if (end.outcome === 'failed' || end.outcome === 'timed-out') this.#logFailure(job, id, end.error);
     if (this.#attempts.size === 0) this.#stopBeats();
     const ended = changes.findLast((change) => change.kind === 'run' && change.run.id === id);
     if (ended?.kind === 'run' && isIdle(ended.run)) this.#idleRun.set(job.name, id);
@@ -937,6 +938,13 @@ export class Scheduler {
     await this.#closeCatchUps(run.catchUp);
     if (this.#retryDueUs.has(id)) this.#askLook();
     else this.#askFill();
+  }
+
+  /** Whoever reads only the log learns of it too. */
+  #logFailure({ name }: JobDefinition, id: number, error: RunError): void {
+    const fields = { job: name, run: id, error: error.message, code: error.code };
+    if (this.#runs.has(id)) this.options.log.warn(fields, 'a run failed; it is tried again');
+    else this.options.log.error(fields, 'a run failed');
   }
 
   #afterFailure(
