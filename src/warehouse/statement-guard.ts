@@ -67,8 +67,11 @@ export async function guardStatement(
 const unsteadyFunctions = new Set([
   'random', 'setseed', 'uuid', 'uuidv4', 'uuidv7', 'gen_random_uuid', 'now', 'today', 'current_date', 'current_time',
   'get_current_time', 'get_current_timestamp', 'current_timestamp', 'current_localtime', 'current_localtimestamp',
-  'transaction_timestamp', 'localtime', 'localtimestamp', 'nextval', 'currval', 'txid_current', 'version', 'pi_random',
+  'transaction_timestamp', 'localtime', 'localtimestamp', 'nextval', 'currval', 'txid_current', 'version',
+  'reservoir_quantile',
 ]); // biome-ignore format: a list
+
+const bareClocks = new Set(['current_date', 'current_time', 'current_timestamp', 'localtime', 'localtimestamp']);
 
 /** Lets one SELECT over `names` of `schema` through, which gives the same rows each time; the text without its last semicolon. */
 export async function guardModel(
@@ -79,23 +82,33 @@ export async function guardModel(
 ): Promise<string> {
   const now = 'write one SELECT over what it refers to';
   await refuseMany(connection, sql, now);
-  guardTree(
-    await treeOf(connection, sql, now),
-    (from, name, isCommon) => {
-      if (isCommon && from === '.') return;
-      if ([`.${schema}`, `memory.${schema}`].includes(from) && names.includes(name)) return;
-      throw refuse(
-        `it reads ${JSON.stringify(name)}, which it does not refer to`,
-        "write ref('a_model') or source('tidemark', 'a_table')",
-      );
-    },
-    (name) => {
-      if (unsteadyFunctions.has(name)) {
-        throw refuse(`the function ${name} gives another answer each time`, 'compute from the rows alone');
-      }
-    },
-  );
+  const tree = await treeOf(connection, sql, now);
+  refuseUnsteady(tree);
+  guardTree(tree, (from, name, isCommon) => {
+    if (isCommon && from === '.') return;
+    if ([`.${schema}`, `memory.${schema}`].includes(from) && names.includes(name)) return;
+    throw refuse(
+      `it reads ${JSON.stringify(name)}, which it does not refer to`,
+      "write ref('a_model') or source('tidemark', 'a_table')",
+    );
+  });
   return sql.replace(/;\s*$/, '');
+}
+
+function refuseUnsteady(tree: unknown): void {
+  const refuseCall = (name: string) => {
+    throw refuse(`${name} gives another answer each time`, 'compute from the rows alone');
+  };
+  visit(tree, (node) => {
+    const name = String(node['function_name'] ?? '').toLowerCase();
+    if (unsteadyFunctions.has(name)) refuseCall(name);
+    // Until today, with one argument.
+    if (name === 'age' && (node['children'] as unknown[] | undefined)?.length === 1) refuseCall(name);
+    // Clocks may be written without brackets, and are then parsed as columns.
+    const [column, ...more] = node['type'] === 'COLUMN_REF' ? (node['column_names'] as string[]) : [];
+    if (column !== undefined && more.length === 0 && bareClocks.has(column.toLowerCase())) refuseCall(column);
+    if (node['sample'] !== null && node['sample'] !== undefined) refuseCall('a sample');
+  });
 }
 
 async function refuseMany(connection: DuckDBConnection, sql: string, now?: string): Promise<void> {
@@ -133,7 +146,7 @@ type Node = Record<string, unknown>;
 type TableRule = (schema: string, name: string, isCommon: boolean, position: number) => void;
 const ownSchemas = ['.', '.main', 'memory.main', 'memory.'];
 
-function guardTree(tree: unknown, table: TableRule, call: (name: string) => void = () => {}): void {
+function guardTree(tree: unknown, table: TableRule): void {
   const common = new Set<string>();
   visit(tree, (node) => {
     const entries = (node['cte_map'] as { map?: { key: string }[] } | undefined)?.map ?? [];
@@ -164,7 +177,6 @@ function guardTree(tree: unknown, table: TableRule, call: (name: string) => void
     const lower = name.toLowerCase();
     if (refusedFunctions.has(lower) || refusedFamilies.test(lower))
       throw refuse(`the function ${lower} is not allowed`);
-    call(lower);
   });
 }
 

@@ -229,6 +229,8 @@ test('hostile and broken SQL is refused, touches nothing, and the models beside 
     environment: [`${rows.replace('1 as x', "getenv('HOME') as x")}`, /getenv is not allowed/],
     clock: [`${rows.replace('1 as x', 'now() as x')}`, /another answer each time/],
     dice: [`${rows.replace('1 as x', 'random() as x')}`, /another answer each time/],
+    today: [`${rows.replace('1 as x', 'current_date as x')}`, /another answer each time/],
+    sample: [`${rows} using sample 1`, /another answer each time/],
     sets: ['set threads = 8', /sql-refused/],
     unknown: [`select market, date, symbol, volum from {{ ref('candles_1d') }}`, /model-failed.*"volum" not found.*volume/],
     typeless: [`select market, date, symbol, low + 'x' as x from {{ ref('candles_1d') }}`, /model-failed/],
