@@ -268,17 +268,25 @@ class SegmentJournalReader implements JournalReader {
     return last.end;
   }
 
-  /** In the newest segment an unfinished block is normal; one that should be whole by now is damage. */
+  /**
+   * In the newest segment an unfinished block is normal; one that should be whole by now is damage. The writer goes on
+   * meanwhile: only a look at the place after the evidence proves anything.
+   */
   private refuseDamage(opened: OpenSegment, at: JournalPosition): void {
+    const why = this.evidenceOfDamage(opened, at);
+    if (why === undefined || new SegmentWalk(opened.bytes, at.segment).blockAt(at.offset) !== undefined) return;
+    throw this.damaged(at, why);
+  }
+
+  private evidenceOfDamage(opened: OpenSegment, at: JournalPosition): string | undefined {
     const { news } = this;
     if (news?.segment === at.segment && at.offset < news.writtenOffset) {
-      throw this.damaged(at, 'no whole block stands here, though it was written');
+      return 'no whole block stands here, though it was written';
     }
     for (let walk = new SegmentWalk(opened.bytes, at.segment), offset = at.offset + 1; ; ) {
       const block = walk.nextBlock(offset);
-      if (block === undefined) return;
-      if (block.head.syncedOffset > at.offset)
-        throw this.damaged(at, 'no whole block stands here, though it was synced');
+      if (block === undefined) return undefined;
+      if (block.head.syncedOffset > at.offset) return 'no whole block stands here, though it was synced';
       offset = block.end;
     }
   }
