@@ -331,7 +331,9 @@ test(
     assert.ok(await sql.getByRole('button', { name: 'Run', exact: true }).isDisabled());
     assert.match(await sql.locator('.sql-status').innerText(), /the server is not reached; the text is kept/);
     await sql.keyboard.press('Control+Enter');
-    assert.match(await sql.locator('.sql-status').innerText(), /can be run once it is back/);
+    await until('the refusal', patienceMs, async () =>
+      /can be run once it is back/.test(await sql.locator('.sql-status').innerText()),
+    );
     await market.restart();
     await until('it to be back', patienceMs, async () =>
       sql.getByRole('button', { name: 'Run', exact: true }).isEnabled(),
