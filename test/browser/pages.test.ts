@@ -270,6 +270,7 @@ test(
     await opened.waitForLoadState();
     assert.match(await opened.locator('h1').innerText(), /^daily-/);
     await opened.close();
+    await rows.first().locator('summary').click();
     const [download] = await Promise.all([
       page.waitForEvent('download'),
       rows

@@ -1,7 +1,7 @@
 import './jobs.css';
 import '../shell/working.css';
 import { useNavigate, useSearch } from '@tanstack/react-router';
-import { type KeyboardEvent, useMemo, useState } from 'react';
+import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from 'react';
 import type { JobRow, JobsAnswer, RunRow, RunState } from '../../../src/protocol/jobs.ts';
 import { ApiError } from '../live/api.ts';
 import { isCold } from '../live/connection-word.ts';
@@ -19,7 +19,8 @@ import { LogPanel } from './log-panel.tsx';
 import { JobPanel, RunPanel } from './run-panel.tsx';
 import { isOver, needsLook, silenceUs } from './run-words.ts';
 import { RunsPanel } from './runs-panel.tsx';
-import { type TimelineLength, TimelinePanel, timelineLengths } from './timeline-panel.tsx';
+import { fittingLength, type TimelineLength, timelineLengths } from './timeline-length.ts';
+import { TimelinePanel } from './timeline-panel.tsx';
 import { useAction, useJobs, useLog, useRun, useServerNowUs, useTimeline } from './use-jobs.ts';
 
 type Open = 'run-now' | 'catch-up' | 'cancel-run' | 'cancel-catch-up';
@@ -34,6 +35,12 @@ export function JobsPage() {
   const nowUs = useServerNowUs(answer, jobs.dataUpdatedAt);
   const [length, setLength] = useState<TimelineLength>('24 h');
   const timeline = useTimeline(timelineLengths[length], answer === undefined ? undefined : nowUs);
+  const isFitted = useRef(false);
+  useEffect(() => {
+    if (isFitted.current || timeline.data === undefined) return;
+    isFitted.current = true;
+    setLength(fittingLength(timeline.data));
+  }, [timeline.data]);
   const shownRun = search.run ?? newestActive(answer);
   const run = useRun(shownRun);
   const log = useLog(shownRun);

@@ -6,16 +6,13 @@ import { useStore } from '../live/store.ts';
 import { themeRevision } from '../state/preferences.ts';
 import { clockText, dayText, minuteText, spanText } from '../text/time-text.ts';
 import { faceOf, isOver, whenText } from './run-words.ts';
+import { type TimelineLength, timelineLengths } from './timeline-length.ts';
 
 const hourUs = 3_600e6;
 const rowHeight = 16.6;
 const barHeight = 10;
 
 const markStepsUs = [1, 5, 10, 30, 60, 120, 360].map((minutes) => minutes * 60e6);
-
-/** How far back the timeline looks. */
-export const timelineLengths = { '1 h': hourUs, '6 h': 6 * hourUs, '24 h': 24 * hourUs } as const;
-export type TimelineLength = keyof typeof timelineLengths;
 
 type Span = TimelineAnswer['spans'][number];
 

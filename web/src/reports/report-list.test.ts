@@ -54,12 +54,13 @@ test('a range that ends at midnight names its last day, not the one after', () =
 
 test('the page is what opens, every other file is there to download', () => {
   const file = (name: string) => ({ name, bytes: 1, sha256: '' });
-  const { page, others } = filesOf(
+  const { page, pdf, data } = filesOf(
     report('x', { files: [file('candles.csv'), file('report.html'), file('report.pdf')] }),
   );
   assert.equal(page?.name, 'report.html');
+  assert.equal(pdf?.name, 'report.pdf');
   assert.deepEqual(
-    others.map(({ name }) => name),
-    ['candles.csv', 'report.pdf'],
+    data.map(({ name }) => name),
+    ['candles.csv'],
   );
 });

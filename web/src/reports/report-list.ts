@@ -24,12 +24,14 @@ export function listedReports(reports: readonly ReportRow[], filter: ReportFilte
 /** The page to read, and what lies beside it to download. */
 export function filesOf(report: ReportRow): {
   readonly page: ReportFile | undefined;
-  readonly others: readonly ReportFile[];
+  readonly pdf: ReportFile | undefined;
+  readonly data: readonly ReportFile[];
 } {
   const page =
     report.files.find((file) => file.name === 'report.html') ??
     report.files.find((file) => file.name.endsWith('.html'));
-  return { page, others: report.files.filter((file) => file !== page) };
+  const pdf = report.files.find((file) => file.name.endsWith('.pdf'));
+  return { page, pdf, data: report.files.filter((file) => file !== page && file !== pdf) };
 }
 
 const dayUs = 86_400e6;

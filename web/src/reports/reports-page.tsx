@@ -4,7 +4,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { type FormEvent, useState } from 'react';
 import type { RunRow } from '../../../src/protocol/jobs.ts';
-import { type ReportRow, reportKinds } from '../../../src/protocol/reports.ts';
+import { type ReportFile, type ReportRow, reportKinds } from '../../../src/protocol/reports.ts';
 import { ApiError } from '../live/api.ts';
 import { isCold } from '../live/connection-word.ts';
 import { usePageTitle } from '../shell/pages.ts';
@@ -172,7 +172,7 @@ function subjectText(subject: string): string {
 }
 
 function ReportLine({ report }: { report: ReportRow }) {
-  const { page, others } = filesOf(report);
+  const { page, pdf, data } = filesOf(report);
   const { heldIds, expectedIds } = report;
   const isWhole = expectedIds !== null && heldIds !== null && heldIds >= expectedIds;
   const unreal = report.dataKind === 'simulated' || report.dataKind === 'replay';
@@ -209,23 +209,34 @@ function ReportLine({ report }: { report: ReportRow }) {
         {report.sentAtUs !== null && <span className="dim"> sent</span>}
       </td>
       <td className="report-files">
-        {others.map((file) => (
-          <a
-            key={file.name}
-            href={fileAddress(report, file)}
-            download={`${report.id}-${file.name}`}
-            title={`${bytesText(file.bytes)}, SHA-256 ${file.sha256}`}
-          >
-            {file.name.replace('report.', '')} <span className="dim">{bytesText(file.bytes)}</span>
-          </a>
-        ))}
+        {pdf !== undefined && <FileLink report={report} file={pdf} />}
         {report.pdfAbsence !== null && (
           <span className="dim" title={report.pdfAbsence}>
             no PDF
           </span>
         )}
+        {data.length > 0 && (
+          <details>
+            <summary>data, {data.length} files</summary>
+            {data.map((file) => (
+              <FileLink key={file.name} report={report} file={file} />
+            ))}
+          </details>
+        )}
       </td>
     </tr>
+  );
+}
+
+function FileLink({ report, file }: { report: ReportRow; file: ReportFile }) {
+  return (
+    <a
+      href={fileAddress(report, file)}
+      download={`${report.id}-${file.name}`}
+      title={`${bytesText(file.bytes)}, SHA-256 ${file.sha256}`}
+    >
+      {file.name.replace('report.', '')} <span className="dim">{bytesText(file.bytes)}</span>
+    </a>
   );
 }
 
