@@ -7,8 +7,9 @@ import type { CatchUpRequest, Jobs, RunRequest, RunSpan, RunsFilter } from '../p
 import type { Clock } from '../ports/world.ts';
 import type { JobDefinition } from './definition.ts';
 import { JobGraph } from './graph.ts';
+import { unknownCatchUp, unknownRun } from './request.ts';
 import { describeSchedule } from './schedule.ts';
-import { type Scheduler, unknownCatchUp, unknownRun } from './scheduler.ts';
+import type { Scheduler } from './scheduler.ts';
 
 const shownCatchUps = 5;
 const countedForUs = 10_000_000;

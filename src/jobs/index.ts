@@ -9,7 +9,7 @@ import { historyJob } from './work/history.ts';
 export type { JobDefinition, RunContext, RunResult } from './definition.ts';
 export { airflowFile } from './orchestrators/airflow.ts';
 export { prefectFile } from './orchestrators/prefect.ts';
-export type { SettledDays } from './scheduler.ts';
+export type { SettledDays } from './settled-days.ts';
 export { compactJob } from './work/compact.ts';
 export { compressJob } from './work/compress.ts';
 export { exportJob } from './work/export.ts';

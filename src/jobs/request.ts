@@ -38,3 +38,15 @@ export function checkArguments(job: JobDefinition, given: Readonly<Record<string
     }
   }
 }
+
+export function unknownCatchUp(id: number): TidemarkError {
+  return new TidemarkError('unknown-catch-up', { doing: 'find the catch-up', what: String(id), why: 'there is none' });
+}
+
+export function unknownRun(id: number): TidemarkError {
+  return new TidemarkError('unknown-run', {
+    doing: 'find the run',
+    what: String(id),
+    why: 'there is none, or it is no longer kept',
+  });
+}

@@ -8,7 +8,8 @@ import { silentLog } from '../ports/log.ts';
 import { createSimulatedWorld } from '../world/simulated/index.ts';
 import type { JobDefinition } from './definition.ts';
 import { Desk } from './desk.ts';
-import { Scheduler, type SchedulerOptions, type SettledDays } from './scheduler.ts';
+import { Scheduler, type SchedulerOptions } from './scheduler.ts';
+import type { SettledDays } from './settled-days.ts';
 
 export const noDays: SettledDays = { days: [], through: null, why: null };
 
