@@ -5,7 +5,7 @@ import type { Clock } from '../ports/world.ts';
 import type { JobDefinition } from './definition.ts';
 import type { NewRuns } from './new-runs.ts';
 import type { JobRecord } from './record.ts';
-import { type CronSchedule, daysOwed, nextCronUs } from './schedule.ts';
+import { type CronSchedule, daysOwed, nextCronUs, spanText } from './schedule.ts';
 import type { Settlement } from './settled-days.ts';
 
 /** Which jobs run by their schedules: `upkeep` where an orchestrator asks for the others. */
@@ -128,7 +128,7 @@ export class DueRuns {
     const dueUs = this.#intervalDueUs.get(job.name);
     if (dueUs === undefined || dueUs > this.#clock.monotonicUs()) return;
     this.#intervalDueUs.set(job.name, this.#clock.monotonicUs() + everyMs * 1000);
-    await this.#due(job, [null], nowUs, `every ${everyMs / 1000} s`);
+    await this.#due(job, [null], nowUs, `every ${spanText(everyMs)}`);
   }
 
   async #makeOfCron(job: JobDefinition, schedule: CronSchedule, nowUs: number): Promise<void> {
