@@ -134,7 +134,8 @@ test('a recorder that dies leaves a gap that is drawn while it is open, then rep
   await until('LIVE', patienceMs, async () => /LIVE/.test(await page.locator('.strip').innerText()));
   await whole(page);
   await picture(page, 'demo-dark');
-  const label = page.locator('.gap-label').first();
+  // Bars can be known to be missing a moment before the gap they lie in is; held just then, the page cannot say why.
+  const label = page.locator('.gap-label', { hasText: /ids?[\s\S]*process-stop/ }).first();
   const strip = (item: string) => page.locator(`[data-item="${item}"]`);
   // Held too late, the repair is already on its way: then another gap has to do.
   let isDrawn = false;
@@ -157,7 +158,7 @@ test('a recorder that dies leaves a gap that is drawn while it is open, then rep
   const gaps = await (await fetch(`${demo.url}/api/v1/gaps?instrument=${bitcoin}`)).text();
   assert.match(said, /gap \d\d:\d\d:\d\d[\s\S]*\d+ ids?[\s\S]*process-stop/, `${said}\n${gaps}`);
 
-  await until('no gap label', patienceMs, async () => (await label.count()) === 0);
+  await until('no gap label', patienceMs, async () => (await page.locator('.gap-label').count()) === 0);
   await strip('Gaps').click();
   await until('marked bars', patienceMs, async () =>
     /Bars repaired in view\s+[1-9]/.test(await page.locator('.popover').innerText()),
