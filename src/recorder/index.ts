@@ -148,13 +148,18 @@ export function startRecorder(world: World, options: RecorderOptions): Recorder 
     }
   };
 
-  const pulse = (): void => {
+  const recordPulse = (): number => {
     const wallUs = clock.wallUs();
     const monotonicUs = clock.monotonicUs();
     let venueUs: number | null = null;
     if (plan?.venueTime.mode === 'wall') venueUs = wallUs + plan.venueTime.offsetUs;
     else if (venueTime.newestUs > 0) venueUs = venueTime.newestUs;
     logbook.pulse(venueUs, wallUs, monotonicUs);
+    return monotonicUs;
+  };
+
+  const pulse = (): void => {
+    const monotonicUs = recordPulse();
     if (!isPaused) for (const lane of lanes.values()) lane.check(monotonicUs);
   };
 
@@ -169,6 +174,8 @@ export function startRecorder(world: World, options: RecorderOptions): Recorder 
 
   return {
     async stop() {
+      // Whatever ended by now is over: without it, the second after the last pulse would stay forming until the next start.
+      guarded(recordPulse);
       halt('the recorder stopped');
       // A failed journal has told its owner already.
       await journal.sync().catch(() => {});
