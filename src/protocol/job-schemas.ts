@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import * as jobs from './jobs.ts';
+import type { Same } from './same-type.ts';
 
 // The types of jobs.ts as schemas. The last constant of this file compiles only while both say the same.
 
@@ -154,14 +155,6 @@ export const catchUpRequestSchema = z
     withFollowing: z.boolean().optional().describe('also the jobs after it, day by day'),
   })
   .meta({ id: 'CatchUpRequest' });
-
-type Mutable<T> = T extends readonly (infer U)[]
-  ? Mutable<U>[]
-  : T extends object
-    ? { -readonly [K in keyof T]: Mutable<T[K]> }
-    : T;
-type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : { differs: [A, B] };
-type Same<Schema extends z.ZodType, Type> = Equal<Mutable<z.output<Schema>>, Mutable<Type>>;
 
 /** Does not compile when a schema and its type differ, in either direction. */
 export const jobSchemasEqualTypes: readonly [

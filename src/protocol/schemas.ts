@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { intervals } from '../domain/interval.ts';
 import { candleMarks, candleStates, dataKinds, gapReasons, gapStates } from '../domain/state.ts';
 import type * as api from './api.ts';
+import type { Same } from './same-type.ts';
 
 // The types of api.ts as schemas, for the OpenAPI document and for whoever wants to check an answer. The last constant of
 // this file compiles only while both say the same.
@@ -272,14 +273,6 @@ export const sqlRequestSchema = z
 export const instrumentsAnswerSchema = z.array(instrumentRowSchema);
 export const ledgerAnswerSchema = z.array(ledgerRowSchema);
 export const gapsAnswerSchema = z.array(gapRowSchema);
-
-type Mutable<T> = T extends readonly (infer U)[]
-  ? Mutable<U>[]
-  : T extends object
-    ? { -readonly [K in keyof T]: Mutable<T[K]> }
-    : T;
-type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : { differs: [A, B] };
-type Same<Schema extends z.ZodType, Type> = Equal<Mutable<z.output<Schema>>, Mutable<Type>>;
 
 /** Does not compile when a schema and its type differ, in either direction. */
 export const schemasEqualTypes: readonly [
