@@ -196,6 +196,28 @@ test('scrolling back loads older pages and moves no bar that is in view', async 
   await page.context().close();
 });
 
+test('an older page that arrives just after following was asked for does not stop it', async () => {
+  const { page } = await open(chartPath);
+  let release: (() => void) | undefined;
+  await page.route(/candles\?.*limit=2000/, async (route) => {
+    await new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    await route.continue();
+  });
+  for (let pull = 0; pull < 12 && release === undefined; pull++) {
+    await dragPlot(page, 800);
+    await page.waitForTimeout(100);
+  }
+  assert.ok(release !== undefined, 'an older page was asked for');
+  const answered = page.waitForResponse(/candles\?.*limit=2000/);
+  await page.getByTestId('follow').click();
+  release();
+  await answered;
+  await until('the newest bar in view', patienceMs, async () => /Following live/.test(await text(page, 'follow')));
+  await page.context().close();
+});
+
 test('a gap is drawn as a band with its time, length and reason', async () => {
   const { page } = await open(chartPath);
   await gapInView(page);

@@ -8,6 +8,12 @@ export interface Viewport {
   readonly to: number;
 }
 
+/** The newest of `count` bars, `bars` wide, with some room to the right for what comes. */
+export function newestInView(count: number, bars: number): Viewport {
+  const room = Math.max(3, Math.round(bars * 0.08));
+  return { from: count + room - bars, to: count - 1 + room };
+}
+
 /** What is drawn around the candles. */
 export interface Overlays {
   readonly bands: readonly GapBand[];

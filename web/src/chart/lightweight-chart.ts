@@ -14,7 +14,7 @@ import {
 import { nominalLengthUs } from '../../../src/protocol/figures.ts';
 import { coordinateText, shortText } from '../text/number-text.ts';
 import { clockText, dateTimeText, dayText, minuteText, monthText } from '../text/time-text.ts';
-import type { ChartAdapter, Instruments, Overlays, Viewport } from './adapter.ts';
+import { type ChartAdapter, type Instruments, newestInView, type Overlays, type Viewport } from './adapter.ts';
 import { CandleView, type Look, type SlotPoint, VolumeView } from './candle-series.ts';
 import { OverlayPrimitive, type Scene } from './overlay.ts';
 import { readPalette } from './palette.ts';
@@ -232,7 +232,9 @@ export class LightweightChart implements ChartAdapter {
   }
 
   followLive(): void {
-    this.#chart.timeScale().scrollToRealTime();
+    const range = this.viewport();
+    // At once: the library's own scrolling takes its time, and ends halfway when bars arrive meanwhile.
+    if (range !== undefined) this.setViewport(newestInView(this.#scene.slots.length, range.to - range.from + 1));
   }
 
   resetPriceScale(): void {

@@ -13,7 +13,7 @@ import { viewFacts } from '../state/view-facts.ts';
 import { decimalsOf } from '../text/number-text.ts';
 import { clockText, countdownText } from '../text/time-text.ts';
 import { type Range, rangeLengthUs } from '../url/chart-url.ts';
-import type { ChartAdapter, Viewport } from './adapter.ts';
+import { type ChartAdapter, newestInView, type Viewport } from './adapter.ts';
 import { CandleFeed, type FeedState } from './feed.ts';
 import { type GapBand, gapBands } from './gap-bands.ts';
 import { LightweightChart } from './lightweight-chart.ts';
@@ -252,8 +252,7 @@ export function useChart(
         kept === undefined || !kept.following ? kept?.bars : Math.min(kept.bars, Math.max(40, count * 1.5));
       const width = Math.max(40, Math.min(fitting ?? roomy, 4_000));
       if (kept === undefined || kept.following) {
-        const margin = Math.max(3, Math.round(width * 0.08));
-        adapter.setViewport({ from: count + margin - width, to: count - 1 + margin });
+        adapter.setViewport(newestInView(count, width));
         return;
       }
       // The centre of the time that was in view stays the centre, as far as this interval goes back.
