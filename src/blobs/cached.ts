@@ -1,9 +1,9 @@
-import { randomUUID } from 'node:crypto';
 import { copyFile, type FileHandle, mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { TidemarkError } from '../domain/error.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
 import { checkBlobName, incomingFolder } from './blob-name.ts';
+import { Incoming } from './incoming.ts';
 
 /** A store somewhere else: its blobs have no local path of their own. */
 export interface RemoteBlobs extends Omit<BlobStore, 'localPath'> {
@@ -30,8 +30,6 @@ export interface CacheOptions {
 }
 
 const downloadsAtOnce = 8;
-/** What a killed process left half written. */
-const abandonedMs = 3_600_000;
 
 /**
  * A store whose blobs are copied to a local folder when their path is asked for. A copy is a file of the blob's name; its
@@ -54,11 +52,12 @@ class CachedBlobs implements BlobStore {
   /** Bytes of all copies, as far as known: counted at the first look, then added up. */
   #bytes: number | undefined;
   #eviction: Promise<void> | undefined;
-  #isTidied = false;
+  readonly #incoming: Incoming;
 
   constructor(remote: RemoteBlobs, { folder, maxBytes, inUseMs = 900_000, keptShare = 0.9 }: CacheOptions) {
     this.#remote = remote;
     this.#folder = resolve(folder);
+    this.#incoming = new Incoming(this.#folder);
     this.#maxBytes = maxBytes;
     this.#inUseMs = inUseMs;
     this.#keptShare = keptShare;
@@ -139,7 +138,7 @@ class CachedBlobs implements BlobStore {
   async #fetch(name: string, path: string): Promise<string> {
     if (this.#downloads >= downloadsAtOnce) await new Promise<void>((go) => this.#waiting.push(go));
     else this.#downloads++;
-    const incoming = await this.#incoming();
+    const incoming = await this.#incoming.path();
     let file: FileHandle | undefined;
     let bytes = 0;
     try {
@@ -178,7 +177,7 @@ class CachedBlobs implements BlobStore {
 
   /** The local file becomes the copy. A power cut must not leave an empty file under a good name, so it is synced first. */
   async #takeIn(name: string, localPath: string): Promise<void> {
-    const incoming = await this.#incoming();
+    const incoming = await this.#incoming.path();
     try {
       await rename(localPath, incoming).catch(async (error: NodeJS.ErrnoException) => {
         if (error.code !== 'EXDEV') throw error;
@@ -247,20 +246,6 @@ class CachedBlobs implements BlobStore {
       }
     }
     this.#bytes = bytes;
-  }
-
-  async #incoming(): Promise<string> {
-    const folder = join(this.#folder, incomingFolder);
-    await mkdir(folder, { recursive: true });
-    if (!this.#isTidied) {
-      this.#isTidied = true;
-      for (const left of await readdir(folder)) {
-        const found = await stat(join(folder, left)).catch(() => undefined);
-        if (found !== undefined && found.mtimeMs < Date.now() - abandonedMs)
-          await rm(join(folder, left), { force: true });
-      }
-    }
-    return join(folder, randomUUID());
   }
 
   #path(name: string): string {

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { copyFile, link, lstat, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
@@ -6,10 +5,8 @@ import { pathToFileURL } from 'node:url';
 import { TidemarkError } from '../domain/error.ts';
 import type { BlobEntry, BlobStore } from '../ports/blob-store.ts';
 import { checkBlobName, incomingFolder } from './blob-name.ts';
+import { Incoming } from './incoming.ts';
 import { sha256, sha256OfFile } from './sha256.ts';
-
-/** Files being written are never listed. What a killed process left there goes when it is old enough to be nobody's. */
-const abandonedMs = 3_600_000;
 
 /** Blobs as files below `folder`. A blob is written under another name, synced, renamed, and its folder synced. */
 export function openFolderBlobs(folder: string): BlobStore {
@@ -20,16 +17,17 @@ class FolderBlobs implements BlobStore {
   readonly #root: string;
   /** Folders known to exist with their entry in the parent synced. */
   readonly #synced = new Set<string>();
-  #isTidied = false;
+  readonly #incoming: Incoming;
 
   constructor(root: string) {
     this.#root = root;
+    this.#incoming = new Incoming(root);
   }
 
   async put(name: string, bytes: Uint8Array): Promise<void> {
     const target = this.#path(name);
     if (await this.#holdsSame(target, name, () => Promise.resolve(sha256(bytes)), bytes.byteLength)) return;
-    const incoming = await this.#incoming(name);
+    const incoming = await this.#incomingPath(name);
     try {
       await writeSynced(incoming, bytes);
       await this.#publishOnce(incoming, target, name);
@@ -46,7 +44,7 @@ class FolderBlobs implements BlobStore {
       await rm(localPath, { force: true });
       return;
     }
-    const incoming = await this.#incoming(name);
+    const incoming = await this.#incomingPath(name);
     try {
       // A rename does not cross file systems; then the bytes are copied before they are synced.
       await rename(localPath, incoming).catch(async (error: NodeJS.ErrnoException) => {
@@ -64,7 +62,7 @@ class FolderBlobs implements BlobStore {
 
   async replace(name: string, bytes: Uint8Array): Promise<void> {
     const target = this.#path(name);
-    const incoming = await this.#incoming(name);
+    const incoming = await this.#incomingPath(name);
     try {
       await writeSynced(incoming, bytes);
       await this.#publish(incoming, target);
@@ -140,20 +138,10 @@ class FolderBlobs implements BlobStore {
     return join(this.#root, ...name.split('/'));
   }
 
-  async #incoming(name: string): Promise<string> {
-    const folder = join(this.#root, incomingFolder);
-    await mkdir(folder, { recursive: true }).catch((error) => {
+  async #incomingPath(name: string): Promise<string> {
+    return await this.#incoming.path().catch((error) => {
       throw writeError(name, error);
     });
-    if (!this.#isTidied) {
-      this.#isTidied = true;
-      for (const left of await readdir(folder)) {
-        const found = await stat(join(folder, left)).catch(() => undefined);
-        if (found !== undefined && found.mtimeMs < Date.now() - abandonedMs)
-          await rm(join(folder, left), { force: true });
-      }
-    }
-    return join(folder, randomUUID());
   }
 
   async #holdsSame(target: string, name: string, hash: () => Promise<string>, bytes: number): Promise<boolean> {

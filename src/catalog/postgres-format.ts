@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import pg from 'pg';
 import { TidemarkError } from '../domain/error.ts';
-import type { PostgresSession } from './postgres-session.ts';
+import { type PostgresOptions, PostgresSession } from './postgres-session.ts';
 
 /** Steps from an empty schema to the newest format; a step is never changed once it was released. */
 type Steps = readonly ((schema: string) => string)[];
@@ -75,8 +75,28 @@ CREATE TABLE ${schema}.job_catch_ups (
 
 export const formatVersion = steps.length;
 
+export interface PostgresSchemaOptions extends PostgresOptions {
+  /** Readers make nothing. */
+  readonly isReadOnly?: boolean;
+}
+
+/** A session on a schema of the newest format, and the schema's name as SQL has it. */
+export async function openSchema(
+  options: PostgresSchemaOptions,
+): Promise<{ readonly session: PostgresSession; readonly schema: string }> {
+  const name = options.schema ?? 'tidemark';
+  const session = new PostgresSession(options);
+  try {
+    await (options.isReadOnly ? requireSchema(session, name) : prepareSchema(session, name));
+  } catch (error) {
+    await session.close();
+    throw error;
+  }
+  return { session, schema: pg.escapeIdentifier(name) };
+}
+
 /** Makes the schema, or brings it to the newest format; programs that start at once do it one after the other. */
-export async function prepareSchema(session: PostgresSession, name: string): Promise<void> {
+async function prepareSchema(session: PostgresSession, name: string): Promise<void> {
   if ((await knownFormat(session, name)) === formatVersion) return;
   const schema = pg.escapeIdentifier(name);
   const key = createHash('sha256').update(`tidemark catalog ${name}`).digest().readBigInt64BE();
@@ -98,8 +118,7 @@ export async function prepareSchema(session: PostgresSession, name: string): Pro
   });
 }
 
-/** For readers: they make nothing. */
-export async function requireSchema(session: PostgresSession, name: string): Promise<void> {
+async function requireSchema(session: PostgresSession, name: string): Promise<void> {
   const version = await knownFormat(session, name);
   if (version === formatVersion) return;
   if (version === undefined) {

@@ -23,22 +23,13 @@ import {
   storedRun,
   type TurnRow,
 } from './job-rows.ts';
-import { prepareSchema, requireSchema } from './postgres-format.ts';
-import { integer, type PostgresOptions, PostgresSession, type Rows, type Run } from './postgres-session.ts';
+import { openSchema, type PostgresSchemaOptions } from './postgres-format.ts';
+import { integer, type PostgresSession, type Rows, type Run } from './postgres-session.ts';
 
 /** The record of jobs beside the catalog: a machine that takes over knows what ran, and what it has to do again. */
-export async function openPostgresJobs(
-  options: PostgresOptions & { readonly isReadOnly?: boolean } = {},
-): Promise<JobStore> {
-  const schema = options.schema ?? 'tidemark';
-  const session = new PostgresSession(options);
-  try {
-    await (options.isReadOnly ? requireSchema(session, schema) : prepareSchema(session, schema));
-  } catch (error) {
-    await session.close();
-    throw error;
-  }
-  return new PostgresJobs(session, pg.escapeIdentifier(schema));
+export async function openPostgresJobs(options: PostgresSchemaOptions = {}): Promise<JobStore> {
+  const { session, schema } = await openSchema(options);
+  return new PostgresJobs(session, schema);
 }
 
 /** Changes of one kind that follow each other are one statement. */

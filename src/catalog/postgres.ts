@@ -12,9 +12,8 @@ import type {
   RowsChange,
 } from '../ports/catalog.ts';
 import type { JournalPosition } from '../ports/journal.ts';
-import { prepareSchema, requireSchema } from './postgres-format.ts';
-import type { PostgresOptions, Row, Run } from './postgres-session.ts';
-import { integer, PostgresSession } from './postgres-session.ts';
+import { openSchema, type PostgresSchemaOptions } from './postgres-format.ts';
+import { integer, type PostgresSession, type Row, type Run } from './postgres-session.ts';
 import { type DayRow, dataFile, dayOf, type FileRow, mergedPositions, type VersionRow } from './rows.ts';
 
 /** By the server's clock: those who commit and read may have others. */
@@ -27,18 +26,9 @@ const versionColumns = 'version, positions, checkpoint, committed_at_us';
 const fileOrder = 'table_name, market, date, min_time_us, name';
 
 /** The catalog in a schema of a PostgreSQL database, for writers and readers on several machines. */
-export async function openPostgresCatalog(
-  options: PostgresOptions & { readonly isReadOnly?: boolean } = {},
-): Promise<Catalog> {
-  const schema = options.schema ?? 'tidemark';
-  const session = new PostgresSession(options);
-  try {
-    await (options.isReadOnly ? requireSchema(session, schema) : prepareSchema(session, schema));
-  } catch (error) {
-    await session.close();
-    throw error;
-  }
-  return new PostgresCatalog(session, pg.escapeIdentifier(schema));
+export async function openPostgresCatalog(options: PostgresSchemaOptions = {}): Promise<Catalog> {
+  const { session, schema } = await openSchema(options);
+  return new PostgresCatalog(session, schema);
 }
 
 class PostgresCatalog implements Catalog {

@@ -1,6 +1,5 @@
-import { existsSync, mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { existsSync } from 'node:fs';
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { TidemarkError } from '../domain/error.ts';
 import type { AttemptRow, CatchUpRow, CatchUpState, LogLevel, RunLogLine, RunState } from '../domain/job.ts';
 import { runStates } from '../domain/job.ts';
@@ -24,8 +23,10 @@ import {
   storedRun,
   type TurnRow,
 } from './job-rows.ts';
+import { inTransaction, openSqliteFile } from './sqlite-file.ts';
 
-const schemaVersion = 1;
+const content = { code: 'jobs', name: 'the record of jobs' };
+const formatVersion = 1;
 
 const schema = `
 CREATE TABLE turn (
@@ -77,33 +78,12 @@ const doing = 'use the record of jobs';
 export async function openSqliteJobs(file: string, options: { isReadOnly?: boolean } = {}): Promise<JobStore> {
   // Whoever only reads makes no file where nothing was recorded.
   const path = options.isReadOnly === true && !existsSync(file) ? ':memory:' : file;
-  if (path === file) mkdirSync(dirname(path), { recursive: true });
-  let database: DatabaseSync;
-  try {
-    database = new DatabaseSync(path, { timeout: 5000 });
-    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
-  } catch (cause) {
-    // SQLITE_CORRUPT and SQLITE_NOTADB: it will never be readable again. Anything else may pass.
-    const isDamaged = [11, 26].includes((cause as { errcode?: number }).errcode ?? 0);
-    throw new TidemarkError(isDamaged ? 'jobs-unreadable' : 'jobs-failed', {
-      doing: 'open the record of jobs',
-      why: reasonOf(cause),
-      retry: isDamaged ? 'never' : 'later',
-      cause,
-    });
-  }
-  inTransaction(database, () => {
-    const { user_version: found } = database.prepare('PRAGMA user_version').get() as { user_version: number };
-    if (found === schemaVersion) return;
-    if (found > schemaVersion) {
-      throw new TidemarkError('jobs-too-new', {
-        doing: 'open the record of jobs',
-        why: `its format is ${found}, this program knows ${schemaVersion}`,
-        now: 'use the program that wrote it, or a newer one',
-      });
-    }
-    database.exec(schema);
-    database.exec(`PRAGMA user_version = ${schemaVersion}`);
+  const database = openSqliteFile({
+    ...content,
+    path,
+    pragmas: 'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;',
+    formatVersion,
+    upgrade: (opened) => opened.exec(schema),
   });
   return new SqliteJobs(database);
 }
@@ -118,7 +98,7 @@ class SqliteJobs implements JobStore {
   }
 
   async takeTurn(): Promise<JobTurn> {
-    return inTransaction(this.#database, () => {
+    return inTransaction(this.#database, content, () => {
       this.#do('UPDATE turn SET fence = fence + 1');
       const row = this.#one('SELECT * FROM turn') as unknown as TurnRow;
       return { fence: row.fence, lastRun: row.last_run, lastCatchUp: row.last_catch_up };
@@ -126,7 +106,7 @@ class SqliteJobs implements JobStore {
   }
 
   async change(fence: number, changes: readonly JobChange[]): Promise<void> {
-    inTransaction(this.#database, () => {
+    inTransaction(this.#database, content, () => {
       this.#checkTurn(fence);
       let lastRun = 0;
       let lastCatchUp = 0;
@@ -338,7 +318,7 @@ class SqliteJobs implements JobStore {
     fence: number,
     { endedBeforeUs, keep, limit }: { endedBeforeUs: number; keep: number; limit: number },
   ): Promise<number> {
-    return inTransaction(this.#database, () => {
+    return inTransaction(this.#database, content, () => {
       this.#checkTurn(fence);
       const rows = this.#all(
         `SELECT id FROM runs WHERE ended_at_us IS NOT NULL
@@ -394,27 +374,4 @@ class SqliteJobs implements JobStore {
   #runs(sql: string, ...values: SQLInputValue[]): StoredRun[] {
     return (this.#all(sql, ...values) as RunColumns[]).map(storedRun);
   }
-}
-
-function inTransaction<T>(database: DatabaseSync, work: () => T): T {
-  try {
-    database.exec('BEGIN IMMEDIATE');
-    const result = work();
-    database.exec('COMMIT');
-    return result;
-  } catch (cause) {
-    if (database.isOpen && database.isTransaction) database.exec('ROLLBACK');
-    if (cause instanceof TidemarkError) throw cause;
-    const isFull = (cause as { errcode?: number }).errcode === 13;
-    throw new TidemarkError(isFull ? 'disk-full' : 'jobs-failed', {
-      doing,
-      why: reasonOf(cause),
-      retry: 'later',
-      cause,
-    });
-  }
-}
-
-function reasonOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }

@@ -1,6 +1,4 @@
-import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import { TidemarkError } from '../domain/error.ts';
 import type {
   Catalog,
@@ -12,8 +10,10 @@ import type {
 } from '../ports/catalog.ts';
 import type { JournalPosition } from '../ports/journal.ts';
 import { type DayRow, dataFile, dayOf, type FileRow, mergedPositions, type VersionRow } from './rows.ts';
+import { inTransaction, isConstraint, openSqliteFile } from './sqlite-file.ts';
 
-const schemaVersion = 2;
+const content = { code: 'catalog', name: 'the catalog' };
+const formatVersion = 2;
 
 const schema = `
 CREATE TABLE turn (one INTEGER PRIMARY KEY CHECK (one = 1), fence INTEGER NOT NULL) STRICT;
@@ -49,27 +49,15 @@ CREATE TABLE computed_days (
 
 /** The catalog in one SQLite file. A commit is one transaction, synced before it returns. */
 export async function openSqliteCatalog(path: string): Promise<Catalog> {
-  mkdirSync(dirname(path), { recursive: true });
-  let database: DatabaseSync;
-  try {
-    database = new DatabaseSync(path, { timeout: 5000 });
-    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;');
-  } catch (cause) {
-    throw new TidemarkError('catalog-unreadable', { doing: 'open the catalog', why: reasonOf(cause), cause });
-  }
-  inTransaction(database, () => {
-    const { user_version: found } = database.prepare('PRAGMA user_version').get() as { user_version: number };
-    if (found === schemaVersion) return;
-    if (found > schemaVersion) {
-      throw new TidemarkError('catalog-too-new', {
-        doing: 'open the catalog',
-        why: `its format is ${found}, this program knows ${schemaVersion}`,
-        now: 'use the program that wrote it, or a newer one',
-      });
-    }
-    if (found === 0) database.exec(schema);
-    database.exec(secondSchema);
-    database.exec(`PRAGMA user_version = ${schemaVersion}`);
+  const database = openSqliteFile({
+    ...content,
+    path,
+    pragmas: 'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;',
+    formatVersion,
+    upgrade: (opened, found) => {
+      if (found === 0) opened.exec(schema);
+      opened.exec(secondSchema);
+    },
   });
   return new SqliteCatalog(database);
 }
@@ -83,7 +71,7 @@ class SqliteCatalog implements Catalog {
   }
 
   async takeFence(): Promise<number> {
-    return inTransaction(this.#database, () => {
+    return inTransaction(this.#database, content, () => {
       this.#database.exec('UPDATE turn SET fence = fence + 1');
       return this.#fence();
     });
@@ -97,6 +85,7 @@ class SqliteCatalog implements Catalog {
     // One transaction, so that another process's commit cannot come between the two reads.
     return inTransaction(
       this.#database,
+      content,
       () => {
         const row = this.#database
           .prepare(
@@ -127,7 +116,7 @@ class SqliteCatalog implements Catalog {
   }
 
   async commit(fence: number, change: CatalogChange): Promise<number> {
-    return inTransaction(this.#database, () => {
+    return inTransaction(this.#database, content, () => {
       const current = this.#fence();
       if (current !== fence) {
         throw new TidemarkError('fence-lost', {
@@ -160,6 +149,7 @@ class SqliteCatalog implements Catalog {
             file.minTimeUs, file.maxTimeUs, file.sha256, version,
           ); // biome-ignore format: in the order of the columns
         } catch (cause) {
+          if (!isConstraint(cause)) throw cause;
           throw new TidemarkError('catalog-conflict', {
             doing: 'add the file',
             what: file.name,
@@ -208,7 +198,7 @@ class SqliteCatalog implements Catalog {
   }
 
   async forget(fence: number, beforeVersion: number): Promise<void> {
-    inTransaction(this.#database, () => {
+    inTransaction(this.#database, content, () => {
       if (this.#fence() !== fence) return;
       this.#database.prepare('DELETE FROM files WHERE removed_version <= ?').run(beforeVersion);
       this.#database.prepare('DELETE FROM versions WHERE version < ?').run(beforeVersion);
@@ -265,27 +255,4 @@ class SqliteCatalog implements Catalog {
   #fence(): number {
     return (this.#database.prepare('SELECT fence FROM turn').get() as { fence: number }).fence;
   }
-}
-
-function inTransaction<T>(database: DatabaseSync, work: () => T, mode: 'IMMEDIATE' | 'DEFERRED' = 'IMMEDIATE'): T {
-  try {
-    database.exec(`BEGIN ${mode}`);
-    const result = work();
-    database.exec('COMMIT');
-    return result;
-  } catch (cause) {
-    if (database.isOpen && database.isTransaction) database.exec('ROLLBACK');
-    if (cause instanceof TidemarkError) throw cause;
-    const isFull = (cause as { errcode?: number }).errcode === 13;
-    throw new TidemarkError(isFull ? 'disk-full' : 'catalog-failed', {
-      doing: 'change the catalog',
-      why: reasonOf(cause),
-      retry: 'later',
-      cause,
-    });
-  }
-}
-
-function reasonOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }

@@ -7,52 +7,23 @@ import { openFolderBlobs } from '../blobs/folder.ts';
 import type { TidemarkError } from '../domain/error.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
 import { journalContract } from '../ports/journal.contract.ts';
-import type { JournalPosition, JournalReader } from '../ports/journal.ts';
+import type { JournalPosition } from '../ports/journal.ts';
 import { recordKinds } from '../ports/journal.ts';
 import { createNodeWorld } from '../world/node/index.ts';
 import { shipAll } from './shipped.test-fixture.ts';
 import { decodeShipped, encodeShipped, shippedName } from './shipped-object.ts';
 import { openShippedReader } from './shipped-reader.ts';
 import { listShippedSegments } from './shipped-segments.ts';
+import { shippedUnderTest } from './shipped-under-test.test-fixture.ts';
 import { openJournalWriter } from './writer.ts';
 
 const world = createNodeWorld();
 
-let count = 0;
 for (const maxBytes of [500, 1 << 20]) {
   journalContract(`shipped objects of ${maxBytes} bytes`, (t) => {
     const root = mkdtempSync(path.join(tmpdir(), 'tidemark-shipped-'));
     t.after(() => rmSync(root, { recursive: true, force: true }));
-    const folder = path.join(root, 'journal');
-    const store = path.join(root, 'store');
-    return {
-      openWriter: (segmentMaxBytes) =>
-        openJournalWriter(world, {
-          folder,
-          writer: 'recorder',
-          version: '0',
-          ...(segmentMaxBytes === undefined ? {} : { segmentMaxBytes }),
-          onFailure: (error) => assert.fail(error),
-        }),
-      openReader: async () => {
-        const reader = await openShippedReader(world, {
-          blobs: openFolderBlobs(store),
-          writer: 'recorder',
-          scratchFolder: path.join(root, `scratch-${++count}`),
-          lookMs: 0,
-        });
-        // Each question is asked of all that is synced by then.
-        const shipping: JournalReader = Object.create(reader);
-        for (const name of ['start', 'syncedEnd', 'read', 'head'] as const) {
-          shipping[name] = async (...asked: never[]) => {
-            await shipAll(folder, openFolderBlobs(store), maxBytes);
-            return (reader[name] as (...all: never[]) => never)(...asked);
-          };
-        }
-        return shipping;
-      },
-      inTime: (promise) => promise,
-    };
+    return shippedUnderTest(root, openFolderBlobs(path.join(root, 'store')), maxBytes);
   });
 }
 
@@ -73,6 +44,7 @@ async function shelf(t: TestContext): Promise<Shelf> {
   const store = path.join(root, 'store');
   const blobs = openFolderBlobs(store);
   const frames: string[] = [];
+  let reads = 0;
   for (const life of [1, 2]) {
     const writer = await openJournalWriter(world, {
       folder,
@@ -104,7 +76,7 @@ async function shelf(t: TestContext): Promise<Shelf> {
       const reader = await openShippedReader(world, {
         blobs,
         writer: 'recorder',
-        scratchFolder: path.join(root, `scratch-${++count}`),
+        scratchFolder: path.join(root, `scratch-${++reads}`),
         lookMs: 0,
       });
       const texts: string[] = [];

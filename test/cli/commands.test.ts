@@ -2,10 +2,9 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { demoSymbols, type Harbour, startHarbour } from '../../src/harbour/index.ts';
-import type { GapRow, StatusAnswer } from '../../src/protocol/api.ts';
-import { createNodeWorld } from '../../src/world/node/index.ts';
-import { type Ended, getJson, runTidemark, TemporaryFolder, TidemarkProcess, until } from '../support/processes.ts';
+import type { GapRow } from '../../src/protocol/api.ts';
+import { type Ended, getJson, runTidemark, until } from '../support/processes.ts';
+import { RecordedMarket } from '../support/recorded-market.ts';
 
 /** `--json`: what stdout holds, and nothing beside it. */
 interface Envelope<T = unknown> {
@@ -18,46 +17,21 @@ interface Envelope<T = unknown> {
   readonly meta: { readonly version: string };
 }
 
-const folder = new TemporaryFolder('cli-commands');
-let harbour: Harbour;
-let settings: string;
-let recorder: TidemarkProcess;
-let engine: TidemarkProcess;
-let url: string;
+let market: RecordedMarket;
 
 before(async () => {
-  harbour = await startHarbour(createNodeWorld(), {
-    mode: { kind: 'matching', seed: 5, symbols: demoSymbols.slice(0, 2), speed: 1 },
-  });
-  settings = folder.settings({
-    dataKind: 'simulated',
-    instruments: ['binance:spot:BTCUSDT', 'binance:spot:ETHUSDT'],
-    venue: harbour.hosts,
-    server: { port: 0 },
-    lake: { commitSeconds: 1 },
-    log: { level: 'warn' },
-  });
-  engine = start('--json', 'serve', '--seed', '5');
-  recorder = start('--json', 'record');
-  const { data } = readEnvelope<{ url: string }>(await engine.firstLine(), 'serve');
-  url = data!.url;
-  assert.deepEqual(readEnvelope(await recorder.firstLine(), 'record').data, { dataDir: folder.dataDir });
+  market = await RecordedMarket.start('cli-commands', { seed: 5, symbols: 2 });
+  const { dataDir } = market.folder;
+  assert.equal(readEnvelope<{ url: string }>(await market.engine.firstLine(), 'serve').data!.url, market.url);
+  assert.deepEqual(readEnvelope(await market.recorder.firstLine(), 'record').data, { dataDir });
   await until(async () => (await heldTrades()) > 20, 'trades');
 });
 
-after(async () => {
-  await engine?.kill();
-  await recorder?.kill();
-  await harbour?.stop();
-  folder.remove();
-});
+after(() => market?.stop());
 
-function start(...args: string[]): TidemarkProcess {
-  return new TidemarkProcess(['--config', settings, ...args], { cwd: folder.path });
-}
-
+/** Below the folder of the market, with the settings that are named, or with none. */
 function run(...args: string[]): Promise<Ended> {
-  return runTidemark(args, { cwd: folder.path, isChild: false });
+  return runTidemark(args, { cwd: market.folder.path, isChild: false });
 }
 
 function readEnvelope<T>(stdout: string, command: string): Envelope<T> {
@@ -71,7 +45,7 @@ function readEnvelope<T>(stdout: string, command: string): Envelope<T> {
 }
 
 async function heldTrades(): Promise<number> {
-  const { ledger } = await getJson<StatusAnswer>(`${url}/api/v1/status`);
+  const { ledger } = await market.status();
   return ledger.filter(({ stream }) => stream === 'trade').reduce((sum, { heldIds }) => sum + heldIds, 0);
 }
 
@@ -97,24 +71,24 @@ const hostile: readonly (readonly [sql: string, why: RegExp])[] = [
 
 async function refuses(statements: typeof hostile): Promise<void> {
   await inPairs(statements, async ([sql, why]) => {
-    const { code, stdout, stderr } = await run('--config', settings, 'sql', sql);
+    const { code, stdout, stderr } = await market.run('sql', sql);
     assert.deepEqual([code, stdout], [2, ''], sql);
     assert.match(stderr, why);
     assert.equal(stderr.match(/cannot run the query/g)?.length, 1, stderr);
   });
-  assert.ok(!existsSync(join(folder.path, 'stolen.csv')) && !existsSync(join(folder.path, 'stolen.db')));
+  assert.ok(!existsSync(join(market.folder.path, 'stolen.csv')) && !existsSync(join(market.folder.path, 'stolen.db')));
 }
 
 async function gapsNow(): Promise<Envelope<{ gaps: readonly GapRow[] }>> {
-  const { code, stdout, stderr } = await run('--config', settings, '--json', 'gaps');
+  const { code, stdout, stderr } = await market.run('--json', 'gaps');
   assert.deepEqual([code, stderr], [0, '']);
   return readEnvelope(stdout, 'gaps');
 }
 
 test('a port that is taken and a data folder that is in use are conflicts that say who has them', async () => {
-  const other = { server: { port: Number(new URL(url).port) } };
-  const elsewhere = folder.settings(
-    { ...other, dataDir: join(folder.path, 'other'), venue: harbour.hosts },
+  const other = { server: { port: Number(new URL(market.url).port) } };
+  const elsewhere = market.folder.settings(
+    { ...other, dataDir: join(market.folder.path, 'other'), venue: market.harbour.hosts },
     'other.yaml',
   );
   const port = new RegExp(`cannot listen on 127\\.0\\.0\\.1:${other.server.port}: .*\\[port-in-use\\]`);
@@ -122,21 +96,21 @@ test('a port that is taken and a data folder that is in use are conflicts that s
     [['--config', elsewhere, '--data-dir', 'third', 'serve'], port],
     [['--config', elsewhere, 'up'], port],
     [
-      ['--config', settings, 'serve'],
-      new RegExp(`journal/engine: another process writes it \\(engine, process ${engine.pid}`),
+      ['--config', market.settings, 'serve'],
+      new RegExp(`journal/engine: another process writes it \\(engine, process ${market.engine.pid}`),
     ],
     [
-      ['--config', settings, 'record'],
-      new RegExp(`journal/recorder: .*\\(recorder, process ${recorder.pid}.*journal-locked`),
+      ['--config', market.settings, 'record'],
+      new RegExp(`journal/recorder: .*\\(recorder, process ${market.recorder.pid}.*journal-locked`),
     ],
-    [['harbour', '--port', String(harbour.port)], /cannot open the harbour on 127\.0\.0\.1:\d+: .*EADDRINUSE/],
+    [['harbour', '--port', String(market.harbour.port)], /cannot open the harbour on 127\.0\.0\.1:\d+: .*EADDRINUSE/],
   ];
   await inPairs(cases, async ([args, message]) => {
     const { code, stdout, stderr } = await run(...args);
     assert.match(stderr, message);
     assert.deepEqual([code, stdout], [5, ''], args.join(' '));
   });
-  assert.ok(!engine.hasEnded && !recorder.hasEnded, 'who was there first goes on');
+  assert.ok(!market.engine.hasEnded && !market.recorder.hasEnded, 'who was there first goes on');
 });
 
 test('statements that are no single SELECT over the tables are refused by the running engine', () => refuses(hostile));
@@ -144,30 +118,30 @@ test('statements that are no single SELECT over the tables are refused by the ru
 const rowsOf = ({ stdout }: Ended) => readEnvelope<{ rows: string[][]; source: string }>(stdout, 'sql').data!;
 
 test('gaps and rows are the same, whether the engine runs or has stopped', async () => {
-  const whole = await run('--config', settings, 'gaps', '--fail-on-gap');
+  const whole = await market.run('gaps', '--fail-on-gap');
   assert.equal(whole.code, 0, whole.stdout);
-  await recorder.kill('SIGKILL');
-  recorder = start('record');
+  await market.recorder.kill('SIGKILL');
+  market.startRecorder();
   const isSettled = ({ state, closedAtUs }: GapRow) =>
     (state === 'repaired' || state === 'declared') && closedAtUs !== null;
   await until(async () => {
-    const gaps = await getJson<readonly GapRow[]>(`${url}/api/v1/gaps`);
+    const gaps = await getJson<readonly GapRow[]>(`${market.url}/api/v1/gaps`);
     const streams = new Set(gaps.map(({ instrument, stream }) => `${instrument} ${stream}`));
     return gaps.every(isSettled) && streams.size >= 6;
   }, 'gaps after the kill, all settled');
-  const failing = await run('--config', settings, 'gaps', '--fail-on-gap', '--state', 'declared');
+  const failing = await market.run('gaps', '--fail-on-gap', '--state', 'declared');
   assert.equal(failing.code, 8);
   assert.match(failing.stdout, /binance:spot:BTCUSDT +depth +\d+ +\d+ .* declared +process-stop/);
 
   const running = await gapsNow();
   const newest = 'SELECT min(newest) FROM (SELECT max(trade_id) AS newest FROM trades GROUP BY symbol)';
-  const bound = Number(rowsOf(await run('--config', settings, '--json', 'sql', newest)).rows[0]![0]);
-  const count = ['--config', settings, '--json', 'sql', `SELECT count(*) FROM trades WHERE trade_id <= ${bound}`];
-  const before = await run(...count);
+  const bound = Number(rowsOf(await market.run('--json', 'sql', newest)).rows[0]![0]);
+  const count = ['--json', 'sql', `SELECT count(*) FROM trades WHERE trade_id <= ${bound}`];
+  const before = await market.run(...count);
   // The recorder goes on, so that no stream ends.
-  assert.equal((await engine.kill('SIGTERM')).code, 143);
+  assert.equal((await market.engine.kill('SIGTERM')).code, 143);
   const stopped = await gapsNow();
-  const after = await run(...count);
+  const after = await market.run(...count);
 
   assert.deepEqual(running.warnings, []);
   assert.deepEqual(stopped.warnings, ['no engine runs on this data folder: committed gaps only']);
@@ -181,8 +155,8 @@ test('gaps and rows are the same, whether the engine runs or has stopped', async
 test('they are refused as well when no engine runs', () => refuses(hostile.slice(0, 3)));
 
 test('with --json every command says how it went in one envelope, and the exit code says it too', async () => {
-  mkdirSync(join(folder.path, 'empty'), { recursive: true });
-  const ours = ['--config', settings];
+  mkdirSync(join(market.folder.path, 'empty'), { recursive: true });
+  const ours = ['--config', market.settings];
   const cases: [args: string[], command: string, code: number, error?: string][] = [
     [[...ours, 'gaps', 'binance:spot:ETHUSDT', '--state', 'open'], 'gaps', 0],
     [[...ours, 'sql', '--max-rows', '1', 'SELECT * FROM trades'], 'sql', 0],
@@ -207,11 +181,11 @@ test('with --json every command says how it went in one envelope, and the exit c
     assert.equal(envelope.error?.code, error);
     if (error !== undefined) assert.ok(envelope.error!.message.length > 10);
   });
-  assert.ok(!existsSync(join(folder.path, 'empty', 'catalog.sqlite')), 'reading creates nothing');
+  assert.ok(!existsSync(join(market.folder.path, 'empty', 'catalog.sqlite')), 'reading creates nothing');
 });
 
 test('wrong settings stop each process before it does anything, with the setting that was meant', async () => {
-  const wrong = folder.settings({ servers: { port: 1 } }, 'wrong.yaml');
+  const wrong = market.folder.settings({ servers: { port: 1 } }, 'wrong.yaml');
   const cases: [args: string[], env: Record<string, string>, code: number, message: RegExp][] = [
     [['--config', wrong, 'up'], {}, 3, /setting servers in .*wrong\.yaml: .*did you mean server\?/],
     [['--config', wrong, 'record'], {}, 3, /did you mean server\?/],
@@ -221,7 +195,11 @@ test('wrong settings stop each process before it does anything, with the setting
     [['serve', '--port', '0'], { TIDEMARK_STREAMS: 'mark-price' }, 3, /spot has no mark price/],
   ];
   await inPairs(cases, async ([args, env, code, message]) => {
-    const ended = await runTidemark(['--data-dir', 'unused', ...args], { cwd: folder.path, isChild: false, env });
+    const ended = await runTidemark(['--data-dir', 'unused', ...args], {
+      cwd: market.folder.path,
+      isChild: false,
+      env,
+    });
     assert.match(ended.stderr, message);
     assert.equal(ended.code, code, args.join(' '));
   });

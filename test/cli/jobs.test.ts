@@ -3,57 +3,24 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { demoSymbols, type Harbour, startHarbour } from '../../src/harbour/index.ts';
 import type { ExportManifest } from '../../src/jobs/work/export-table.ts';
-import type { StatusAnswer } from '../../src/protocol/api.ts';
 import type { RunAnswer, RunRow, RunsAnswer } from '../../src/protocol/jobs.ts';
-import { createNodeWorld } from '../../src/world/node/index.ts';
-import { type Ended, getJson, runTidemark, TemporaryFolder, TidemarkProcess, until } from '../support/processes.ts';
+import { getJson, runTidemark, until } from '../support/processes.ts';
+import { RecordedMarket } from '../support/recorded-market.ts';
 import { onSmallDisk } from '../support/small-disk.ts';
 
-const folder = new TemporaryFolder('cli-jobs');
 const yesterday = new Date(Date.now() - 86_400_000).toISOString().slice(0, 10);
-let harbour: Harbour;
-let settings: string;
-let recorder: TidemarkProcess;
-let engine: TidemarkProcess;
-let url: string;
+let market: RecordedMarket;
 
 before(async () => {
-  harbour = await startHarbour(createNodeWorld(), {
-    mode: { kind: 'matching', seed: 9, symbols: demoSymbols.slice(0, 1), speed: 1 },
-  });
-  settings = folder.settings({
-    dataKind: 'simulated',
-    instruments: ['binance:spot:BTCUSDT'],
-    venue: harbour.hosts,
-    server: { port: 0 },
-    lake: { commitSeconds: 1 },
-    jobs: { export: { tables: ['trades', 'candles'], format: 'csv' } },
-    log: { level: 'warn' },
-  });
-  recorder = new TidemarkProcess(['--config', settings, 'record'], { cwd: folder.path });
-  await startEngine();
-  await until(async () => (await status()).lake.catalogVersion > 2, 'commits');
+  const config = { jobs: { export: { tables: ['trades', 'candles'], format: 'csv' } } };
+  market = await RecordedMarket.start('cli-jobs', { seed: 9, config });
+  await until(async () => (await market.status()).lake.catalogVersion > 2, 'commits');
 });
 
-after(async () => {
-  await engine?.kill();
-  await recorder?.kill();
-  await harbour?.stop();
-  folder.remove();
-});
+after(() => market?.stop());
 
-async function startEngine(): Promise<void> {
-  engine = new TidemarkProcess(['--config', settings, 'serve'], { cwd: folder.path });
-  url = await engine.firstLine();
-}
-
-const status = () => getJson<StatusAnswer>(`${url}/api/v1/status`);
-
-function run(...args: string[]): Promise<Ended> {
-  return runTidemark(['--config', settings, ...args], { cwd: folder.path, isChild: false });
-}
+const run = (...args: string[]) => market.run(...args);
 
 async function dataOf<T>(...args: string[]): Promise<{ code: number | null; data: T; warnings: readonly string[] }> {
   const { code, stdout } = await run('--json', ...args);
@@ -69,7 +36,7 @@ test('a run that is asked for over the engine is followed to its end, and its lo
   assert.match(last!.effect!, /files as they were written/);
   const log = await run('jobs', 'logs', String(last!.id));
   assert.deepEqual([log.code, stderr.includes(log.stdout.trim().split('\n')[0]!)], [0, true]);
-  const { run: row, command } = await getJson<RunAnswer>(`${url}/api/v1/runs/${last!.id}`);
+  const { run: row, command } = await getJson<RunAnswer>(`${market.url}/api/v1/runs/${last!.id}`);
   assert.deepEqual([row.state, command], ['done', 'tidemark jobs run lake-verify']);
 });
 
@@ -90,39 +57,39 @@ test('what is wrong with a wish is an exit code and a sentence', async () => {
     assert.deepEqual([ended.code, ended.stdout], [code, ''], ended.stderr);
     assert.match(ended.stderr, message);
   }
-  const out = join(folder.path, 'out');
+  const out = join(market.folder.path, 'out');
   assert.ok(!existsSync(out) || readdirSync(out).length === 0, 'nothing was made');
 });
 
 test('a pause outlives the engine, and an engine with a schedule that cannot be is refused as a setting', async () => {
   assert.equal((await run('jobs', 'pause', 'models')).code, 0);
-  await engine.kill('SIGTERM');
-  const wrong = folder.settings(
-    { venue: harbour.hosts, server: { port: 0 }, jobs: { schedules: { models: '0 0 30 2 *' } } },
+  await market.engine.kill('SIGTERM');
+  const wrong = market.folder.settings(
+    { venue: market.harbour.hosts, server: { port: 0 }, jobs: { schedules: { models: '0 0 30 2 *' } } },
     'wrong.yaml',
   );
-  const refused = await runTidemark(['--config', wrong, 'serve'], { cwd: folder.path });
+  const refused = await runTidemark(['--config', wrong, 'serve'], { cwd: market.folder.path });
   assert.equal(refused.code, 3, refused.stderr);
   assert.match(refused.stderr, /setting jobs\.schedules.*it would never run/);
-  await startEngine();
+  await market.startEngine();
   const { stdout } = await run('jobs', 'show', 'models');
   assert.match(stdout, /every 5 min \(paused\)/);
   assert.equal((await run('jobs', 'resume', 'models')).code, 0);
 });
 
 test('an engine whose record of jobs cannot be read puts it aside and goes on', async () => {
-  await engine.kill('SIGTERM');
-  const record = join(folder.dataDir, 'jobs.sqlite');
+  await market.engine.kill('SIGTERM');
+  const record = join(market.folder.dataDir, 'jobs.sqlite');
   for (const suffix of ['-wal', '-shm']) rmSync(`${record}${suffix}`, { force: true });
   writeFileSync(record, 'no database at all '.repeat(1000));
-  await startEngine();
+  await market.startEngine();
   assert.match(readFileSync(`${record}.unreadable`, 'utf8'), /^no database at all/);
   const { code, stderr } = await run('jobs', 'run', 'sweep', '--wait');
   assert.equal(code, 0, stderr);
 });
 
 test('an exported file has the rows of the table, and its manifest says what they are', async () => {
-  const out = join(folder.path, 'exports-by-hand');
+  const out = join(market.folder.path, 'exports-by-hand');
   const { code, data } = await dataOf<ExportManifest>('export', 'trades', 'binance:spot:BTCUSDT', '--out', out);
   assert.equal(code, 0);
   const bytes = readFileSync(join(out, data.file.name));
@@ -150,7 +117,7 @@ test('an exported file has the rows of the table, and its manifest says what the
 });
 
 test('without an engine the work is done here, under its locks', async () => {
-  await engine.kill('SIGTERM');
+  await market.engine.kill('SIGTERM');
   const listed = await dataOf<{ jobs: { name: string }[] }>('jobs');
   assert.deepEqual([listed.code, listed.warnings.length], [0, 1]);
   assert.ok(listed.data.jobs.some(({ name }) => name === 'lake-verify'));
@@ -160,8 +127,8 @@ test('without an engine the work is done here, under its locks', async () => {
   assert.deepEqual([again.code, again.data.state, again.data.effect], [0, 'skipped', 'inputs unchanged']);
   const held = await run('jobs', 'run', 'export', '--day', yesterday, '--when-settled');
   assert.deepEqual([held.code, /no engine runs/.test(held.stderr)], [5, true], held.stderr);
-  await startEngine();
-  const runs = await getJson<RunsAnswer>(`${url}/api/v1/runs?job=export`);
+  await market.startEngine();
+  const runs = await getJson<RunsAnswer>(`${market.url}/api/v1/runs?job=export`);
   assert.deepEqual(
     runs.runs.map(({ state }) => state),
     ['skipped', 'done'],
@@ -170,7 +137,7 @@ test('without an engine the work is done here, under its locks', async () => {
 });
 
 test('an export to a full disk is refused by name and leaves nothing', async (t) => {
-  const small = join(folder.path, 'small');
+  const small = join(market.folder.path, 'small');
   mkdirSync(small);
   if (onSmallDisk(small, ['true']).status !== 0) {
     t.skip('this system lets us mount no small file system');
@@ -181,7 +148,7 @@ test('an export to a full disk is refused by name and leaves nothing', async (t)
     process.execPath,
     main,
     '--config',
-    settings,
+    market.settings,
     'export',
     'book_deltas',
     '--format',

@@ -4,54 +4,27 @@ import { readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { openSqliteCatalog } from '../../src/catalog/sqlite.ts';
-import { demoSymbols, type Harbour, startHarbour } from '../../src/harbour/index.ts';
 import type { Garbage, LakeInfo, LakeVerification } from '../../src/ports/lake-upkeep.ts';
-import type { StatusAnswer } from '../../src/protocol/api.ts';
-import { createNodeWorld } from '../../src/world/node/index.ts';
-import { getJson, runTidemark, TemporaryFolder, TidemarkProcess, until } from '../support/processes.ts';
+import { getJson, until } from '../support/processes.ts';
+import { RecordedMarket } from '../support/recorded-market.ts';
 
-const folder = new TemporaryFolder('cli-lake');
-let harbour: Harbour;
-let settings: string;
-let recorder: TidemarkProcess;
-let engine: TidemarkProcess;
-let url: string;
+let market: RecordedMarket;
 
 const leftover = `checkpoints/${'0'.repeat(40)}.zst`;
 const foreign = 'lake/holiday.jpg';
 
-const status = () => getJson<StatusAnswer>(`${url}/api/v1/status`);
-
 before(async () => {
-  harbour = await startHarbour(createNodeWorld(), {
-    mode: { kind: 'matching', seed: 5, symbols: demoSymbols.slice(0, 1), speed: 1 },
-  });
-  settings = folder.settings({
-    dataKind: 'simulated',
-    instruments: ['binance:spot:BTCUSDT'],
-    venue: harbour.hosts,
-    server: { port: 0 },
-    lake: { commitSeconds: 1, maintenanceSeconds: 1, graceSeconds: 3600 },
-    log: { level: 'warn' },
-  });
-  const start = (...args: string[]) => new TidemarkProcess(['--config', settings, ...args], { cwd: folder.path });
-  engine = start('--json', 'serve', '--seed', '5');
-  recorder = start('--json', 'record');
-  url = (JSON.parse(await engine.firstLine()) as { data: { url: string } }).data.url;
-  await until(async () => (await status()).lake.catalogVersion > 3, 'commits', 60_000);
+  const config = { lake: { commitSeconds: 1, maintenanceSeconds: 1, graceSeconds: 3600 } };
+  market = await RecordedMarket.start('cli-lake', { seed: 5, config });
+  await until(async () => (await market.status()).lake.catalogVersion > 3, 'commits', 60_000);
 });
 
-after(async () => {
-  await engine?.kill();
-  await recorder?.kill();
-  await harbour?.stop();
-  folder.remove();
-});
+after(() => market?.stop());
 
 async function lake<T>(...args: string[]): Promise<{ code: number | null; data: T; error?: { code: string } }> {
-  const { code, stdout } = await runTidemark(['--config', settings, '--json', 'lake', ...args], { cwd: folder.path, isChild: false });
+  const { code, stdout } = await market.run('--json', 'lake', ...args);
   return { code, ...(JSON.parse(stdout) as { data: T; error?: { code: string } }) };
-} // biome-ignore format: a call
+}
 
 test('beside a running engine the lake is whole at every look, and what it holds is told', async () => {
   const versions = new Set<number>();
@@ -68,21 +41,21 @@ test('beside a running engine the lake is whole at every look, and what it holds
 });
 
 test('a running engine offers its tables to other engines as its newest commit left them', async () => {
-  const catalog = `${url}/iceberg/v1/namespaces/tidemark/tables`;
+  const catalog = `${market.url}/iceberg/v1/namespaces/tidemark/tables`;
   const { identifiers } = await getJson<{ identifiers: { name: string }[] }>(catalog);
   assert.ok(identifiers.some(({ name }) => name === 'trades'));
   const { 'metadata-location': location, metadata } = await getJson<{ 'metadata-location': string; metadata: object }>(
     `${catalog}/trades`,
   );
   assert.deepEqual(JSON.parse(readFileSync(new URL(location), 'utf8')), metadata);
-  const { iceberg } = (await status()).lake;
+  const { iceberg } = (await market.status()).lake;
   assert.ok(iceberg !== null && iceberg.publishedVersion > 0);
   assert.deepEqual(iceberg.failures, {});
 });
 
 test('garbage can be named beside a running engine, and is removed only without one', async () => {
   for (const name of [leftover, foreign]) {
-    const path = join(folder.dataDir, 'lake', name);
+    const path = join(market.folder.dataDir, 'lake', name);
     writeFileSync(path, 'nobody names this');
     utimesSync(path, new Date(0), new Date(0));
   }
@@ -93,21 +66,21 @@ test('garbage can be named beside a running engine, and is removed only without 
 });
 
 test('without an engine garbage goes, and a flipped bit is a line and an exit code', async () => {
-  await engine.kill('SIGTERM');
+  await market.engine.kill('SIGTERM');
   const collected = await lake<{ blobs: Garbage[] }>('gc');
   assert.deepEqual([collected.code, collected.data.blobs.map(({ name }) => name)], [0, [leftover]]);
   assert.deepEqual((await lake<{ blobs: Garbage[] }>('gc', '--dry-run')).data.blobs, []);
-  assert.equal(readFileSync(join(folder.dataDir, 'lake', foreign), 'utf8'), 'nobody names this', 'files of others stay');
+  assert.equal(readFileSync(join(market.folder.dataDir, 'lake', foreign), 'utf8'), 'nobody names this', 'files of others stay');
   const { code, data } = await lake<LakeInfo>('info');
   assert.deepEqual([code, data.tables.filter(({ isIcebergCurrent }) => !isIcebergCurrent)], [0, []]);
-  const catalog = await openSqliteCatalog(join(folder.dataDir, 'catalog.sqlite'));
+  const catalog = await openSqliteCatalog(join(market.folder.dataDir, 'catalog.sqlite'));
   const { name } = (await catalog.state()).files[0]!;
   await catalog.close();
-  const path = join(folder.dataDir, 'lake', name);
+  const path = join(market.folder.dataDir, 'lake', name);
   const bytes = readFileSync(path);
   bytes[100]! ^= 16;
   writeFileSync(path, bytes);
-  const found = await runTidemark(['--config', settings, 'lake', 'verify'], { cwd: folder.path, isChild: false });
+  const found = await market.run('lake', 'verify');
   assert.equal(found.code, 8);
   assert.match(found.stdout, new RegExp(`^damaged: ${name}: its bytes hash to [0-9a-f]{12}…, not to [0-9a-f]{12}…$`, 'm'));
   assert.match(found.stdout, new RegExp(`^foreign: ${foreign}: `, 'm'));

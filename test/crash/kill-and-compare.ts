@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { until } from '../support/processes.ts';
-import { compareWithTruth } from './against-truth.ts';
-import { readLake } from './lake-reader.ts';
+import { type Compared, compareWithTruth } from './against-truth.ts';
+import { type LakeReader, readLake } from './lake-reader.ts';
 import { type Storm, stormSymbols } from './storm.ts';
 
 export interface KillOptions {
@@ -32,18 +32,33 @@ const tradesMin = 400;
 export async function healAndCompare(t: TestContext, storm: Storm, healMs: number): Promise<void> {
   const made = () => stormSymbols.map(({ symbol }) => storm.harbour.truth.listing(symbol).trades.length);
   await until(() => made().every((trades) => trades > tradesMin), `${tradesMin} trades`, 180_000);
+  await compareHealed(t, storm, healMs, (compared) => {
+    assert.ok(compared.trades > 100 && compared.repairedTrades > 0, 'some trades were lost and repaired');
+    assert.ok(compared.lostDepthEvents > 0 && compared.lostBookTickers > 0, 'some updates were lost for good');
+    assert.ok(compared.finalCandles > 20 && compared.snapshots > 0 && compared.gaps > 0);
+  });
+  t.diagnostic(`kills: ${JSON.stringify(storm.kills)}`);
+}
+
+/**
+ * Lets it heal and stops it: everything that the market made is held once, or lies in a declared gap. `enough` is asked for
+ * each symbol whether there was something to compare. The lake is open until the test ends.
+ */
+export async function compareHealed(
+  t: TestContext,
+  storm: Storm,
+  healMs: number,
+  enough: (compared: Compared) => void,
+): Promise<LakeReader> {
   await storm.heal(healMs);
   await storm.stop();
-
   const lake = await readLake(storm.config);
   t.after(() => lake.close());
   await lake.contentHashes();
   for (const { symbol } of stormSymbols) {
     const compared = await compareWithTruth(lake, storm.harbour.truth, symbol);
     t.diagnostic(`${symbol}: ${JSON.stringify(compared)}`);
-    assert.ok(compared.trades > 100 && compared.repairedTrades > 0, 'some trades were lost and repaired');
-    assert.ok(compared.lostDepthEvents > 0 && compared.lostBookTickers > 0, 'some updates were lost for good');
-    assert.ok(compared.finalCandles > 20 && compared.snapshots > 0 && compared.gaps > 0);
+    enough(compared);
   }
-  t.diagnostic(`kills: ${JSON.stringify(storm.kills)}`);
+  return lake;
 }

@@ -9,7 +9,7 @@ import type { Rebuilt } from '../../src/cli/rebuilt-lake.ts';
 import { openStores } from '../../src/cli/wire.ts';
 import { openShippedJournal } from '../../src/journal/shipped-journal.ts';
 import { runTidemark, until } from '../support/processes.ts';
-import { healAndCompare, restore } from './restored-storm.ts';
+import { compareRestored, restore } from './restored-storm.ts';
 import { Storm } from './storm.ts';
 
 /** A store in a folder that can be made to refuse, as a full or unplugged disk does. */
@@ -121,7 +121,7 @@ test('a journal disk is lost while the store refuses: what was not shipped is na
   assert.deepEqual([one.code, one.data?.journals.map(({ writer }) => writer)], [0, ['engine']], one.stderr);
 
   storm.startAgain();
-  await healAndCompare(t, storm);
+  await compareRestored(t, storm);
 });
 
 test('the whole data folder is lost: every table is derived anew from what was shipped, and the rest is fetched', async (t) => {
@@ -146,7 +146,7 @@ test('the whole data folder is lost: every table is derived anew from what was s
     assert.deepEqual([derivedTo, lost], [null, null]);
   }
   storm.startAgain();
-  await healAndCompare(t, storm);
+  await compareRestored(t, storm);
 
   // What both machines shipped, one after the other, is one journal.
   const rebuilt = await runTidemark(['--config', storm.file, '--json', 'rebuild', '--shipped']);

@@ -4,21 +4,18 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { openS3Blobs } from '../../src/blobs/s3.ts';
-import { shipAll } from '../../src/journal/shipped.test-fixture.ts';
 import { openShippedJournal } from '../../src/journal/shipped-journal.ts';
-import { openShippedReader } from '../../src/journal/shipped-reader.ts';
-import { openJournalWriter } from '../../src/journal/writer.ts';
+import { shippedUnderTest } from '../../src/journal/shipped-under-test.test-fixture.ts';
 import { journalContract } from '../../src/ports/journal.contract.ts';
-import type { JournalReader } from '../../src/ports/journal.ts';
 import { createNodeWorld } from '../../src/world/node/index.ts';
-import { healAndCompare, restore } from '../crash/restored-storm.ts';
+import { compareRestored, restore } from '../crash/restored-storm.ts';
 import { Storm } from '../crash/storm.ts';
 import { HttpFaultProxy } from '../support/http-fault-proxy.ts';
 import { until } from '../support/processes.ts';
 import { s3Engines, seaweedfs } from './support/s3-servers.ts';
 import { engineSuite } from './support/suite.ts';
 
-const world = createNodeWorld();
+const _world = createNodeWorld();
 const root = mkdtempSync(path.join(tmpdir(), 'tidemark-s3-shipping-'));
 after(() => rmSync(root, { recursive: true, force: true }));
 let count = 0;
@@ -41,33 +38,9 @@ for (const engine of s3Engines) {
 
     journalContract(`shipped to ${engine.name}`, (t) => {
       const place = `place-${count++}`;
-      const folder = path.join(root, place);
       const blobs = open(place);
       t.after(() => blobs.close());
-      return {
-        openWriter: (segmentMaxBytes) =>
-          openJournalWriter(world, {
-            folder,
-            writer: 'recorder',
-            version: '0',
-            ...(segmentMaxBytes === undefined ? {} : { segmentMaxBytes }),
-            onFailure: (error) => assert.fail(error),
-          }),
-        openReader: async () => {
-          const scratchFolder = path.join(root, `scratch-${count++}`);
-          const reader = await openShippedReader(world, { blobs, writer: 'recorder', scratchFolder, lookMs: 0 });
-          // Each question is asked of all that is synced by then.
-          const shipping: JournalReader = Object.create(reader);
-          for (const name of ['start', 'syncedEnd', 'read', 'head'] as const) {
-            shipping[name] = async (...asked: never[]) => {
-              await shipAll(folder, blobs, 1 << 20);
-              return (reader[name] as (...all: never[]) => never)(...asked);
-            };
-          }
-          return shipping;
-        },
-        inTime: (promise) => promise,
-      };
+      return shippedUnderTest(path.join(root, place), blobs, 1 << 20);
     });
   });
 }
@@ -111,6 +84,6 @@ engineSuite('a machine that lost its disk, on S3', { server: seaweedfs }, ({ ser
     const { segment, offset, sequence } = end!;
     assert.deepEqual(data!.journals[0]!.shippedTo, { segment, offset, sequence });
     storm.startAgain();
-    await healAndCompare(t, storm, 120_000);
+    await compareRestored(t, storm, 120_000);
   });
 });
