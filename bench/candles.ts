@@ -7,6 +7,7 @@ import type { Instrument } from '../src/domain/instrument.ts';
 import { dayUs } from '../src/domain/interval.ts';
 import { Slots } from '../src/domain/slots.ts';
 import { trades } from '../src/domain/tables/index.ts';
+import { localPaths } from '../src/lake/parquet-lake.test-fixture.ts';
 import { openParquetLake } from '../src/lake/parquet-lake.ts';
 import type { Bench } from './bench.ts';
 import { measureApi } from './candles/api.ts';
@@ -69,7 +70,7 @@ async function buildDay(folder: string): Promise<{ paths: readonly string[]; quo
   add(tradeCount, startUs + 2 * dayUs);
   await commit();
   while (await lake.compact());
-  const paths = (await lake.files(['trades'])).files['trades']!.filter((path) => path.includes('/2026-01-05/day/'));
+  const paths = (await localPaths(lake, 'trades')).filter((path) => path.includes('/2026-01-05/day/'));
   await lake.close();
   return { paths, quoteVolume };
 }

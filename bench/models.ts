@@ -6,6 +6,7 @@ import { dayUs, hourUs, minuteUs } from '../src/domain/interval.ts';
 import { Slots } from '../src/domain/slots.ts';
 import { sqlColumns, sqlName } from '../src/domain/table-sql.ts';
 import { bookTickers, tableNamed, trades } from '../src/domain/tables/index.ts';
+import { localPaths } from '../src/lake/parquet-lake.test-fixture.ts';
 import { readProject } from '../src/models/project.ts';
 import { failureOf, type ModelsResult, runModels } from '../src/models/run.ts';
 import { openDuckdbModelRunner } from '../src/warehouse/model-runner.ts';
@@ -82,12 +83,11 @@ class Market {
 async function byHand(stores: LakeStores): Promise<number> {
   const { models } = readProject(world.files, folder);
   const sources = [...new Set(models.flatMap((model) => model.sources))];
-  const { files } = await stores.lake.files(sources);
   const instance = await DuckDBInstance.create(':memory:', { threads: '2' });
   const connection = await instance.connect();
   await connection.run("SET TimeZone = 'UTC'");
   for (const name of sources) {
-    const paths = files[name]!.map((path) => `'${path}'`).join(', ');
+    const paths = (await localPaths(stores.lake, name)).map((path) => `'${path}'`).join(', ');
     const none = sqlColumns(tableNamed(name)!).map((column) => `NULL::${column.sqlType} AS ${sqlName(column.name)}`);
     const rows = paths === '' ? `(SELECT ${none.join(', ')} WHERE false)` : `read_parquet([${paths}])`;
     await connection.run(`CREATE VIEW ${name} AS SELECT * FROM ${rows}`);

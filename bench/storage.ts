@@ -10,6 +10,7 @@ import type { Instrument } from '../src/domain/instrument.ts';
 import { dayUs } from '../src/domain/interval.ts';
 import { Slots } from '../src/domain/slots.ts';
 import { bookDeltas, trades } from '../src/domain/tables/index.ts';
+import { localPaths } from '../src/lake/parquet-lake.test-fixture.ts';
 import { openParquetLake } from '../src/lake/parquet-lake.ts';
 import { recordedMessages, scaled } from '../test/support/recorded-frames.ts';
 import type { Bench, BenchContext } from './bench.ts';
@@ -117,19 +118,20 @@ async function build(context: BenchContext, recorded: Recorded): Promise<Sizes> 
     lake.commit({ slots: recorded.slots, batches, positions: [], checkpoint: new Uint8Array() });
   await commit([recorded.trades, recorded.levels]);
   const bytesOf = (paths: readonly string[]) => paths.reduce((sum, path) => sum + statSync(path).size, 0);
-  const minute = (await lake.files(['trades', 'book_deltas'])).files;
+  const tableNames = ['trades', 'book_deltas'] as const;
+  const [minuteTrades, minuteLevels] = await Promise.all(tableNames.map((name) => localPaths(lake, name)));
   await commit([laterTrade(recorded.slots, recorded.trades)]);
   while (await lake.compact());
-  const day = (await lake.files(['trades', 'book_deltas'])).files;
-  const dayTrades = day['trades']!.filter((path) => path.includes('/day/'));
+  const [trades, levels] = await Promise.all(tableNames.map((name) => localPaths(lake, name)));
+  const dayTrades = trades!.filter((path) => path.includes('/day/'));
   const measured = await bytesOfColumns(dayTrades);
   await lake.close();
   return {
     measuredBytes: measured,
     tradeBytes: bytesOf(dayTrades),
-    levelBytes: bytesOf(day['book_deltas']!),
-    minuteTradeBytes: bytesOf(minute['trades']!),
-    minuteLevelBytes: bytesOf(minute['book_deltas']!),
+    levelBytes: bytesOf(levels!),
+    minuteTradeBytes: bytesOf(minuteTrades!),
+    minuteLevelBytes: bytesOf(minuteLevels!),
   };
 }
 

@@ -134,7 +134,7 @@ export function compact(layout: Layout): Promise<Record<string, number>> {
 }
 
 async function fileCounts(lake: Lake): Promise<Record<string, number>> {
-  const { files, catalogVersion } = await lake.files(['trades', 'candles']);
+  const { files, catalogVersion } = await lake.files();
   return { commits: catalogVersion, trades: files['trades']!.length, candles: files['candles']!.length };
 }
 

@@ -1,5 +1,4 @@
-import { queryNames } from '../pipeline/query-names.ts';
-import type { Lake } from '../ports/lake.ts';
+import type { AsOf, Lake } from '../ports/lake.ts';
 import type { QueryLimits, QueryResult } from '../ports/warehouse.ts';
 import type { StoreSettings } from './lake-catalog.ts';
 import type { Layout } from './layout.ts';
@@ -9,7 +8,7 @@ import { openStores } from './wire.ts';
 /** What a data folder holds when no engine runs on it. */
 export interface Committed {
   readonly lake: Lake;
-  query(sql: string, limits?: Partial<QueryLimits>): Promise<QueryResult>;
+  query(sql: string, limits?: Partial<QueryLimits>, asOf?: AsOf): Promise<QueryResult>;
   close(): Promise<void>;
 }
 
@@ -22,9 +21,8 @@ export async function openCommitted(layout: Layout, settings?: StoreSettings): P
   const { lake, warehouse, close } = await openStores(layout, options);
   return {
     lake,
-    query: async (sql, limits = {}) => {
-      const { named, columnsOf } = await queryNames(lake, sql);
-      const { catalogVersion, files } = await lake.files(named, columnsOf);
+    query: async (sql, limits = {}, asOf) => {
+      const { catalogVersion, files } = await lake.files(asOf);
       return warehouse.query(sql, { catalogVersion, files, replacing: {} }, { ...usualLimits, ...limits });
     },
     close,

@@ -41,6 +41,7 @@ const byCode: Readonly<Record<string, number>> = {
   'not-found': exitCodes.notFound,
   'unknown-instrument': exitCodes.notFound,
   'no-such-model': exitCodes.notFound,
+  'no-such-version': exitCodes.notFound,
   'unknown-table': exitCodes.notFound,
   'unknown-job': exitCodes.notFound,
   'unknown-run': exitCodes.notFound,

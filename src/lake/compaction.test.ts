@@ -9,7 +9,7 @@ import type { trades } from '../domain/tables/index.ts';
 import type { DataFile } from '../ports/catalog.ts';
 import { compactPartition, nextCompaction } from './compaction.ts';
 import { describeParquet, type WrittenFile } from './parquet-files.ts';
-import { btc, emptyCommit, newLake, startUs, tradeBatch } from './parquet-lake.test-fixture.ts';
+import { btc, emptyCommit, localPaths, newLake, startUs, tradeBatch } from './parquet-lake.test-fixture.ts';
 import { SqlSession } from './sql-session.ts';
 
 const midnightUs = Math.floor(startUs / dayUs) * dayUs;
@@ -92,7 +92,7 @@ test('compaction keeps every row once, in fewer and sorted files, and its conten
   assert.equal(await lake.compact(), true);
   assert.equal(await lake.compact(), false);
   assert.deepEqual(await lake.contentHashes(['trades']), before);
-  assert.equal((await lake.files(['trades'])).files['trades']!.length, 2);
+  assert.equal((await localPaths(lake, 'trades')).length, 2);
   const { batch } = await lake.read({ table: 'trades', market: 'spot', symbol: 'ETHUSDT' });
   const ids = [
     ...(batch.columns as unknown as Batch<typeof trades.columns>['columns']).trade_id.subarray(0, batch.length),
@@ -115,7 +115,7 @@ test('a day divides large symbols into files of their own and into slices by id'
     const batch = tradeBatch(slots, few, { ...btc, symbol }, midnightUs);
     await lake.commit({ ...emptyCommit, slots, batches: [batch] });
   }
-  const paths = (await lake.files(['trades'])).files['trades']!;
+  const paths = await localPaths(lake, 'trades');
   const session = await SqlSession.open({ threads: 1, memoryMb: 256, spillFolder: join(folder, 'spill') });
   const spec = tradeBatch(slots, []).spec;
   const written: WrittenFile[] = [];
@@ -151,7 +151,7 @@ test('a compaction that would lose a row is refused and changes nothing', async 
   const { folder, lake } = await newLake();
   const slots = new Slots();
   await lake.commit({ ...emptyCommit, slots, batches: [tradeBatch(slots, [1, 2, 3], btc, midnightUs)] });
-  const paths = (await lake.files(['trades'])).files['trades']!;
+  const paths = await localPaths(lake, 'trades');
   const session = await SqlSession.open({ threads: 1, memoryMb: 256, spillFolder: join(folder, 'spill') });
   const spec = tradeBatch(slots, []).spec;
   await session.use(async (connection) => {
@@ -181,7 +181,7 @@ test('a sweep removes what no kept version names and nothing else', async () => 
     await lake.commit({ slots, batches: [batch], positions: [], checkpoint: new Uint8Array([commit]) });
   }
   await lake.commit({ ...emptyCommit, slots, batches: [tradeBatch(slots, [9], btc, midnightUs + 2 * dayUs)] });
-  const old = (await lake.files(['trades'])).files['trades']!;
+  const old = await localPaths(lake, 'trades');
   while (await lake.compact());
   const blobs = () =>
     readdirSync(join(folder, 'blobs', 'lake'), { recursive: true, withFileTypes: true }).filter((entry) =>

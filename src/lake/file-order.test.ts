@@ -9,7 +9,7 @@ import { dayUs } from '../domain/interval.ts';
 import { Slots } from '../domain/slots.ts';
 import { trades } from '../domain/tables/index.ts';
 import { fileOrder } from './file-order.ts';
-import { emptyCommit, newLake, startUs } from './parquet-lake.test-fixture.ts';
+import { emptyCommit, localPaths, newLake, startUs } from './parquet-lake.test-fixture.ts';
 
 const instruments = [
   { market: 'spot', symbol: 'BTCUSDT' },
@@ -62,12 +62,12 @@ test('rows that need no sort in SQL lie in their files as sorted ones do, every 
       const slots = new Slots();
       const batch = batchOf(rows, slots);
       assert.notEqual(fileOrder(batch, slots), undefined, 'ids rise within each symbol');
-      const before = new Set((await lake.files(['trades'])).files['trades']);
+      const before = new Set(await localPaths(lake, 'trades'));
       // Receive times tell commits apart: equal files would be one.
       (batch.columns as unknown as { received_at: Float64Array }).received_at[0]! += ++version;
       await lake.commit({ ...emptyCommit, slots, batches: [batch] });
       const found: unknown[][] = [];
-      for (const path of (await lake.files(['trades'])).files['trades']!.filter((file) => !before.has(file))) {
+      for (const path of (await localPaths(lake, 'trades')).filter((file) => !before.has(file))) {
         const stored = `read_parquet('${path}', hive_partitioning = false, file_row_number = true)`;
         const inFile = (await connection.runAndReadAll(`${shown} FROM ${stored} ORDER BY file_row_number`)).getRows();
         const sorted = (await connection.runAndReadAll(`${shown} FROM ${stored} ORDER BY symbol, trade_id`)).getRows();

@@ -47,6 +47,12 @@ export async function newLake(
   return { folder, lake, state: await lake.open() };
 }
 
+/** Where the newest version's files of a table lie. */
+export async function localPaths(lake: Lake, table: string): Promise<string[]> {
+  const { files } = await lake.files();
+  return Promise.all((files[table] ?? []).map((file) => file.localPath()));
+}
+
 export const emptyCommit = { positions: [], checkpoint: new Uint8Array([1]) };
 
 export function tradeBatch(slots: Slots, ids: readonly number[], instrument = btc, atUs = startUs): Batch {

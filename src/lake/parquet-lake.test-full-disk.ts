@@ -33,7 +33,7 @@ let failure: { code?: string; message?: string } = {};
 await lake.commit({ ...emptyCommit, slots, batches: [noise(400_000, 1000)] }).catch((error) => {
   failure = { code: error.code, message: error.message };
 });
-const after = (await lake.files(['trades'])).catalogVersion;
+const after = (await lake.state()).version;
 const next = await lake.commit({ ...emptyCommit, slots, batches: [noise(10, 100)] });
 const { batch } = await lake.read({ table: 'trades', market: 'spot', symbol: 'BTCUSDT' });
 const incoming = readdirSync(join(folder, 'blobs', '.incoming'));

@@ -9,10 +9,11 @@ import { secondUs } from '../domain/interval.ts';
 import type { Slots } from '../domain/slots.ts';
 import type { TableSpec } from '../domain/table.ts';
 import { sqlName, sqlText } from '../domain/table-sql.ts';
-import { tableNamed } from '../domain/tables/index.ts';
+import { tableNamed, tables } from '../domain/tables/index.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
 import type { Catalog, CatalogChange, CatalogState, ComputedDay, DataFile } from '../ports/catalog.ts';
 import type {
+  AsOf,
   ContentHash,
   Lake,
   LakeCommit,
@@ -37,6 +38,8 @@ import {
   type WrittenFile,
   writeParquet,
 } from './parquet-files.ts';
+import { stateAsOf } from './past-version.ts';
+import { PublishedFile } from './published-file.ts';
 import { readRows } from './read-rows.ts';
 import { rowsChanged } from './rows-changed.ts';
 import { rowsOf, SqlSession, sqlError } from './sql-session.ts';
@@ -256,18 +259,12 @@ class ParquetLake implements Lake {
     }
   }
 
-  async files(tables: readonly string[], columnsOf: readonly string[] = []): Promise<LakeFiles> {
-    const state = await this.#catalog.state();
-    const files: Record<string, string[]> = {};
-    for (const table of tables) {
-      const ofTable = state.files.filter((file) => file.table === table);
-      // Computed tables are known by their files alone.
-      if (ofTable.length === 0) knownTable(table);
-      files[table] = await this.#localPaths(ofTable);
-    }
-    for (const table of columnsOf) {
-      const newest = state.files.findLast((file) => file.table === table);
-      if (newest !== undefined) files[table] ??= await this.#localPaths([newest]);
+  async files(asOf?: AsOf): Promise<LakeFiles> {
+    const state = await (asOf === undefined ? this.#catalog.state() : stateAsOf(this.#catalog, asOf));
+    const files: Record<string, PublishedFile[]> = Object.fromEntries(tables.map(({ name }) => [name, []]));
+    for (const file of state.files) {
+      files[file.table] ??= [];
+      files[file.table]!.push(new PublishedFile(file, this.#blobs));
     }
     return { catalogVersion: state.version, files };
   }

@@ -1,5 +1,6 @@
 import type { Instrument } from '../domain/instrument.ts';
 import type { Interval } from '../domain/interval.ts';
+import type { AsOf } from '../ports/lake.ts';
 import type {
   BookView,
   CandlesAnswer,
@@ -18,6 +19,12 @@ export interface LiveUpdate {
   readonly channel: string;
   readonly synced: boolean;
   readonly payload: LivePayload;
+}
+
+export interface SqlQuestion {
+  readonly maxRows: number;
+  readonly timeoutMs: number;
+  readonly asOf?: AsOf | undefined;
 }
 
 /**
@@ -40,7 +47,8 @@ export interface MarketView {
   ledger(): readonly LedgerRow[];
   gaps(filter: { instrument?: Instrument; state?: string }): readonly GapRow[];
   status(): StatusAnswer;
-  sql(sql: string, limits: { maxRows: number; timeoutMs: number }, cancelled?: AbortSignal): Promise<SqlAnswer>;
+  /** Over lake and tail, or `asOf` an earlier version over what was committed then. */
+  sql(sql: string, question: SqlQuestion, cancelled?: AbortSignal): Promise<SqlAnswer>;
   /** Tables that SQL may ask about, as of the newest catalog version. */
   tables(): Promise<TablesAnswer>;
   /**

@@ -11,8 +11,8 @@ import { dayUs, nominalLengthUs, openTimeUs, secondUs } from '../domain/interval
 import { tables } from '../domain/tables/index.ts';
 import type { IdLedger } from '../ledger/id-ledger.ts';
 import type { IcebergTables } from '../ports/iceberg.ts';
-import type { Lake } from '../ports/lake.ts';
-import type { QueryTables, Warehouse } from '../ports/warehouse.ts';
+import type { AsOf, Lake } from '../ports/lake.ts';
+import type { LakeFile, QueryTables, Warehouse } from '../ports/warehouse.ts';
 import type { Clock } from '../ports/world.ts';
 import type {
   BookView,
@@ -35,8 +35,7 @@ import type { Follower } from './follower.ts';
 import type { Governor } from './governor.ts';
 import type { Hub, Progress } from './hub.ts';
 import type { InstrumentState } from './instrument-state.ts';
-import type { LiveUpdate, MarketView } from './market-view.ts';
-import { queryNames } from './query-names.ts';
+import type { LiveUpdate, MarketView, SqlQuestion } from './market-view.ts';
 import { gapRow, shownDigits, tradeRow } from './rows.ts';
 import type { Shipping } from './shipping.ts';
 import { tableList } from './table-list.ts';
@@ -333,9 +332,9 @@ export class Market implements MarketView {
     };
   }
 
-  async sql(sql: string, limits: { maxRows: number; timeoutMs: number }, cancelled?: AbortSignal): Promise<SqlAnswer> {
+  async sql(sql: string, { asOf, ...limits }: SqlQuestion, cancelled?: AbortSignal): Promise<SqlAnswer> {
     const startedUs = this.#options.clock.monotonicUs();
-    const snapshot = await this.#queryTables(sql);
+    const snapshot = await (asOf === undefined ? this.#queryTables(sql) : this.#pastTables(asOf));
     try {
       const result = await this.#options.warehouse.query(
         sql,
@@ -345,6 +344,7 @@ export class Market implements MarketView {
       );
       return {
         ...result,
+        hasTail: asOf === undefined,
         dataKind: this.#derivation.dataKind,
         elapsedMs: Math.round((this.#options.clock.monotonicUs() - startedUs) / 1000),
       };
@@ -479,6 +479,11 @@ export class Market implements MarketView {
     };
   }
 
+  async #pastTables(asOf: AsOf): Promise<{ tables: QueryTables; release(): void }> {
+    const files = await this.#options.lake.files(asOf);
+    return { tables: { ...files, replacing: {} }, release: () => undefined };
+  }
+
   /** Committed files and, for the tables that the statement names, the rows that are in none of them yet. */
   async #queryTables(sql: string): Promise<{ tables: QueryTables; release(): void }> {
     const { committer } = this.#running;
@@ -489,12 +494,11 @@ export class Market implements MarketView {
       // Files and tail fit together only when no commit lies between reading the one and taking the other.
       await committer.settled();
       const { commits } = committer;
-      const { named, columnsOf } = await queryNames(lake, sql);
-      const { catalogVersion, files } = await lake.files(named, columnsOf);
+      const { catalogVersion, files } = await lake.files();
       if (committer.commits !== commits || committer.isCommitting) continue;
       const tail = tailFiles.begin();
       const writes: Promise<unknown>[] = [];
-      const withTail: Record<string, readonly string[]> = { ...files };
+      const withTail: Record<string, readonly (LakeFile | string)[]> = { ...files };
       const replacing: Record<string, string> = {};
       const { slots } = this.#derivation;
       for (const table of asked) {

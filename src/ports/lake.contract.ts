@@ -7,7 +7,7 @@ import { dayUs } from '../domain/interval.ts';
 import { Slots } from '../domain/slots.ts';
 import { findings, trades } from '../domain/tables/index.ts';
 import { gapOf } from './gap-batch.contract.ts';
-import type { Lake, LakeCommit, LakeState } from './lake.ts';
+import type { AsOf, Lake, LakeCommit, LakeState } from './lake.ts';
 import { contract, type Exemptions, type Promises } from './promises.contract.ts';
 
 /** What a promise is shown on: a lake, not opened yet, that keeps the files of `keptVersions` versions. */
@@ -76,9 +76,14 @@ async function rowsOf(lake: Lake, table = 'trades', instrument = btc, more: obje
 const idsOf = async (lake: Lake, instrument = btc, more: object = {}) =>
   (await rowsOf(lake, 'trades', instrument, more)).map((row) => Number(row.split(' ')[0]));
 
+async function pathsOf(lake: Lake, ...tables: string[]): Promise<string[]> {
+  const { files } = await lake.files();
+  return Promise.all(tables.flatMap((table) => (files[table] ?? []).map((file) => file.localPath())));
+}
+
 /** All that can be seen of a lake. */
 async function seen(lake: Lake) {
-  const { files, catalogVersion } = await lake.files(all);
+  const { files, catalogVersion } = await lake.files();
   return { files, catalogVersion, hashes: await lake.contentHashes(all) };
 }
 
@@ -88,7 +93,9 @@ const promises: Promises<LakeUnderTest> = {
     assert.deepEqual([state.version, state.positions, state.checkpointBytes, state.files], [0, [], undefined, []]);
     assert.deepEqual(await lake.contentHashes(all), []);
     assert.deepEqual(await rowsOf(lake), []);
-    assert.deepEqual(await lake.files(['trades']), { catalogVersion: 0, files: { trades: [] } });
+    const { catalogVersion, files } = await lake.files();
+    assert.deepEqual([catalogVersion, Object.values(files).flat()], [0, []]);
+    assert.ok(all.every((table) => files[table] !== undefined));
   },
   'rows of several tables, positions and checkpoint of a commit are there together, also for another opening': async (
     under,
@@ -258,18 +265,18 @@ const promises: Promises<LakeUnderTest> = {
         await lake.commit(commitAt(count, slots, tradesOf(slots, [count]), gapOf(slots, startUs, 1, 'open')));
       }
       const reader = await under.openReader();
-      const pinned = Object.values((await reader.files(['trades', 'gaps'])).files).flat();
+      const pinned = await pathsOf(reader, 'trades', 'gaps');
       await lake.commit(
         commitAt(5, slots, tradesOf(slots, [9], btc, startUs + 2 * dayUs), gapOf(slots, startUs, 1, 'repaired')),
       );
-      const at = (await lake.files([])).catalogVersion - 1;
-      const version = async () => (await lake.files([])).catalogVersion;
+      const at = (await lake.state()).version - 1;
+      const version = async () => (await lake.state()).version;
       while (await lake.compact());
       const replacedAt = await version();
       for (let turn = 0; turn < 3; turn++) await lake.sweep();
       assert.ok((await version()) - at <= under.keptVersions, 'the version is still kept');
       assert.deepEqual(pinned.filter((path) => !under.isThere(path)), []); // biome-ignore format: one question
-      const current = new Set(Object.values((await lake.files(['trades', 'gaps'])).files).flat());
+      const current = new Set(await pathsOf(lake, 'trades', 'gaps'));
       const replaced = pinned.filter((path) => !current.has(path));
       assert.ok(replaced.length >= 5, `${replaced.length} of ${pinned.length} were replaced`);
       for (let count = 6; (await version()) <= replacedAt + under.keptVersions; count++) {
@@ -366,9 +373,24 @@ const promises: Promises<LakeUnderTest> = {
     assert.deepEqual(await idsOf(lake, btc, { idColumn: 'trade_id', beforeId: 3 }), [1, 2]);
     assert.deepEqual(await idsOf(lake, eth), []);
   },
+  'what an earlier version held can be asked for by its number or an instant, as long as it is kept': async ({
+    lake,
+  }) => {
+    await lake.open();
+    const slots = new Slots();
+    for (let count = 1; count <= 3; count++) await lake.commit(commitAt(count, slots, tradesOf(slots, [count])));
+    const { committedAtUs } = await lake.state();
+    const filesAsOf = async (asOf: AsOf) => {
+      const { catalogVersion, files } = await lake.files(asOf);
+      return [catalogVersion, files['trades']!.length];
+    };
+    assert.deepEqual(await filesAsOf({ version: 2 }), [2, 2]);
+    assert.deepEqual(await filesAsOf({ atUs: committedAtUs }), [3, 3]);
+    assert.deepEqual(await filesAsOf({ atUs: committedAtUs - 86_400e6 }), [0, 0]);
+    await assert.rejects(lake.files({ version: 4 }), { code: 'no-such-version', message: /versions 0 to 3 are kept/ });
+  },
   'a table that is not declared is refused by name': async ({ lake }) => {
     await lake.open();
-    await assert.rejects(lake.files(['no_table']), { code: 'no-such-table' });
     await assert.rejects(lake.read({ table: 'no_table', market: 'spot', symbol: 'A' }), { code: 'no-such-table' });
     await assert.rejects(lake.contentHashes(['no_table']), { code: 'no-such-table' });
   },
@@ -387,17 +409,15 @@ const promises: Promises<LakeUnderTest> = {
     };
     await lake.commit(commitAt(1, slots, tradesOf(slots, [1])));
     assert.equal(await lake.replaceDays([await make([1, 2])], [computed]), 2);
-    const [first] = (await lake.files(['computed'])).files['computed']!;
+    const [first] = await pathsOf(lake, 'computed');
     assert.ok(first !== undefined && under.isThere(first));
     assert.equal(await lake.replaceDays([await make([1, 2, 3])], [{ ...computed, inputVersion: 2 }]), 3);
-    const { files } = await lake.files(['computed', 'trades']);
-    assert.deepEqual([files['computed']!.length, files['trades']!.length], [1, 1]);
-    assert.notEqual(files['computed']![0], first);
+    const second = await pathsOf(lake, 'computed');
+    assert.deepEqual([second.length, (await pathsOf(lake, 'trades')).length], [1, 1]);
+    assert.notEqual(second[0], first);
     assert.ok(under.isThere(first), 'a query of the version before still reads it');
     while (await lake.compact());
-    assert.deepEqual((await lake.files(['computed'])).files['computed'], files['computed']);
-    assert.deepEqual((await lake.files(['trades'], ['computed', 'not there'])).files, files);
-    assert.deepEqual((await lake.files([], ['computed'])).files, { computed: files['computed'] });
+    assert.deepEqual(await pathsOf(lake, 'computed'), second);
     const none = { ...day, localPath: undefined, rows: 0, rowsChanged: [] };
     await lake.replaceDays([none]);
     assert.deepEqual(

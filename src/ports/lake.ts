@@ -2,6 +2,7 @@ import type { Batch } from '../domain/batch.ts';
 import type { Slots } from '../domain/slots.ts';
 import type { CatalogState, ComputedDay, RowsChange } from './catalog.ts';
 import type { JournalPosition } from './journal.ts';
+import type { LakeFile } from './warehouse.ts';
 
 export interface LakeCommit {
   readonly slots: Slots;
@@ -49,13 +50,18 @@ export interface LakeRows {
   readonly slots: Slots;
 }
 
+/** A catalog version by its number, or the one that was the newest at an instant. */
+export type AsOf = { readonly version: number } | { readonly atUs: number };
+
 /**
- * Files of some tables at one catalog version, as a `Warehouse` takes them. Whatever replaces them, they stay readable as
- * they were for as many later versions as the lake keeps and at least for the grace period, then a sweep takes them.
+ * The files of one catalog version, as a `Warehouse` takes them: none is touched before it is asked for. Whatever replaces
+ * them, they stay readable as they were for as many later versions as the lake keeps and at least for the grace period, then
+ * a sweep takes them.
  */
 export interface LakeFiles {
   readonly catalogVersion: number;
-  readonly files: Readonly<Record<string, readonly string[]>>;
+  /** Every declared table, and each computed one that has files. */
+  readonly files: Readonly<Record<string, readonly LakeFile[]>>;
 }
 
 /** A computed table's rows of one market and day, all symbols, as one finished Parquet file; without a path it has none now. */
@@ -106,11 +112,8 @@ export interface Lake {
   writeTail(batch: Batch, slots: Slots, localPath: string): Promise<void>;
   /** Committed rows of one symbol. */
   read(query: LakeQuery): Promise<LakeRows>;
-  /**
-   * Local paths of the committed files of these tables, declared or computed. Of the computed tables in `columnsOf` one
-   * file each: it has their columns, and the others need not be fetched.
-   */
-  files(tables: readonly string[], columnsOf?: readonly string[]): Promise<LakeFiles>;
+  /** Of the newest version, or of an earlier one that is still kept; else fails with `no-such-version`. */
+  files(asOf?: AsOf): Promise<LakeFiles>;
   /**
    * Equal for the same rows, however these came to lie in commits, files and scales. Fails with `duplicate-rows` when a
    * row identity is there twice.

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { Batch } from '../domain/batch.ts';
+import { TidemarkError } from '../domain/error.ts';
 import { Slots } from '../domain/slots.ts';
 import { tables, trades } from '../domain/tables/index.ts';
 import { gapOf } from './gap-batch.contract.ts';
 import type { Lake } from './lake.ts';
 import { contract, type Exemptions, type Promises } from './promises.contract.ts';
-import type { QueryTables, Warehouse } from './warehouse.ts';
+import type { LakeFile, QueryTables, Warehouse } from './warehouse.ts';
 
 /** What a promise is shown on: a warehouse over a new lake. */
 export interface WarehouseUnderTest {
@@ -18,7 +19,7 @@ export interface WarehouseUnderTest {
 
 const startUs = Date.UTC(2026, 0, 2, 23, 59, 59) * 1000;
 const limits = { maxRows: 1000, timeoutMs: 20_000, memoryMb: 256 };
-const names = tables.map(({ name }) => name);
+const _names = tables.map(({ name }) => name);
 const most = Number.MAX_SAFE_INTEGER;
 
 /** Trades with these ids, prices and quantities as integers at the scales given. */
@@ -44,7 +45,7 @@ async function commit(lake: Lake, slots: Slots, ...batches: Batch[]): Promise<nu
 }
 
 async function tablesOf(lake: Lake, replacing: Record<string, string> = {}): Promise<QueryTables> {
-  return { ...(await lake.files(names)), replacing };
+  return { ...(await lake.files()), replacing };
 }
 
 async function rowsOf({ warehouse, lake }: WarehouseUnderTest, sql: string, of?: QueryTables) {
@@ -103,6 +104,45 @@ const promises: Promises<WarehouseUnderTest> = {
     const answer = await under.warehouse.query(sql, then, limits);
     assert.deepEqual([answer.rows, answer.catalogVersion], [[['1 open']], then.catalogVersion]);
     assert.deepEqual(await rowsOf(under, sql), [['2 repaired']]);
+  },
+  'of the lake only those files are opened whose rows can be in the answer': async (under) => {
+    const slots = new Slots();
+    await commit(under.lake, slots, tradesOf(slots, [[1, 1, 1], [2, 1, 1]])); // biome-ignore format: rows
+    await commit(under.lake, slots, tradesOf(slots, [[1_000_001, 1, 1]]));
+    await commit(under.lake, slots, gapOf(slots, startUs, 9, 'open'));
+    const of = await under.lake.files();
+    let opened: string[] = [];
+    const watched = (file: LakeFile): LakeFile => ({
+      ...file,
+      localPath: () => {
+        opened.push(file.date);
+        return file.localPath();
+      },
+    });
+    const files = Object.fromEntries(Object.entries(of.files).map(([table, some]) => [table, some.map(watched)]));
+    const bytes = of.files['trades']!.map((file) => file.bytes);
+    for (const [sql, rows, dates] of [
+      ['SELECT count(*) FROM trades', '3', ['2026-01-02', '2026-01-03']],
+      ["SELECT count(*) FROM trades WHERE date = '2026-01-03'", '1', ['2026-01-03']],
+      ["SELECT count(*) FROM trades WHERE traded_at < '2026-01-03'", '2', ['2026-01-02']],
+      ["SELECT count(*) FROM trades WHERE market = 'usdm'", '0', []],
+      ["SELECT 'trades, gaps'", 'trades, gaps', []],
+    ] as const) {
+      opened = [];
+      const answer = await under.warehouse.query(sql, { ...of, files, replacing: {} }, limits);
+      assert.deepEqual([answer.rows, opened.sort(), answer.lakeFiles], [[[rows]], dates, dates.length], sql);
+      if (dates.length === 2) assert.equal(answer.lakeBytes, bytes[0]! + bytes[1]!);
+    }
+  },
+  'a file that cannot be fetched is why the query fails': async (under) => {
+    const slots = new Slots();
+    await commit(under.lake, slots, tradesOf(slots, [[1, 1, 1]]));
+    const of = await under.lake.files();
+    const localPath = () => Promise.reject(new TidemarkError('blob-missing', { doing: 'read the blob' }));
+    const files = { ...of.files, trades: of.files['trades']!.map((file) => ({ ...file, localPath })) };
+    const tables = { ...of, files, replacing: {} };
+    await assert.rejects(under.warehouse.query('FROM trades', tables, limits), { code: 'blob-missing' });
+    assert.deepEqual(await rowsOf(under, 'SELECT 42', tables), [['42']]);
   },
   'lake and tail are one table: events are added, a state row of the tail replaces the one of its key': async (
     under,

@@ -11,6 +11,9 @@ export interface QueryResult {
   /** More rows existed than the limit let through. */
   readonly truncated: boolean;
   readonly catalogVersion: number;
+  /** Files of the lake that could hold what was asked for, and their bytes: no other one was opened. */
+  readonly lakeFiles: number;
+  readonly lakeBytes: number;
 }
 
 export interface QueryLimits {
@@ -19,11 +22,30 @@ export interface QueryLimits {
   readonly memoryMb: number;
 }
 
+/** What all rows of a file have in common. */
+export interface FileSpan {
+  readonly market: string;
+  /** UTC day, `YYYY-MM-DD`: their `date`. */
+  readonly date: string;
+  /** Smallest and largest value of the table's time column, µs. */
+  readonly minTimeUs: number;
+  readonly maxTimeUs: number;
+}
+
+/** A file of the lake: opened, and fetched where it is not here, only when the statement can need one of its rows. */
+export interface LakeFile extends FileSpan {
+  readonly bytes: number;
+  localPath(): Promise<string>;
+}
+
 /** What a query sees: files per table, all cut at one catalog version and its tail. */
 export interface QueryTables {
   readonly catalogVersion: number;
-  /** Table name → local paths of Parquet files (catalog files, then tail files). Declared tables without files appear with none; computed ones have files. */
-  readonly files: Readonly<Record<string, readonly string[]>>;
+  /**
+   * Table name → Parquet files: of the lake, then others by their local path, which are always read. Declared tables without
+   * files appear with none or not at all; computed ones have files.
+   */
+  readonly files: Readonly<Record<string, readonly (LakeFile | string)[]>>;
   /** `state` tables whose tail rows replace committed rows of the same key: their tail paths, apart. */
   readonly replacing: Readonly<Record<string, string>>;
 }

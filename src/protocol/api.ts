@@ -256,12 +256,17 @@ export interface TablesAnswer {
   readonly tables: readonly TableRow[];
 }
 
-/** POST /api/v1/sql {sql, maxRows?}. */
+/** POST /api/v1/sql {sql, maxRows?, timeoutMs?, asOf?}. */
 export interface SqlAnswer {
   readonly columns: readonly { name: string; type: string }[];
   readonly rows: readonly (string | null)[][];
   readonly truncated: boolean;
   readonly catalogVersion: number;
+  /** Whether rows that are in no commit yet were looked at as well. */
+  readonly hasTail: boolean;
+  /** Files of the lake that could hold what was asked for, and their bytes: no other one was opened. */
+  readonly lakeFiles: number;
+  readonly lakeBytes: number;
   readonly dataKind: DataKind;
   readonly elapsedMs: number;
 }

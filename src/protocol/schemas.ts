@@ -257,6 +257,9 @@ export const sqlAnswerSchema = z
     rows: z.array(z.array(z.string().nullable())).describe('cells as text that loses nothing'),
     truncated: z.boolean(),
     catalogVersion: z.int(),
+    hasTail: z.boolean().describe('whether rows that are in no commit yet were looked at as well'),
+    lakeFiles: z.int().describe('files of the lake that could hold what was asked for; no other one was opened'),
+    lakeBytes: z.int(),
     dataKind: dataKindSchema,
     elapsedMs: z.number(),
   })
@@ -267,6 +270,12 @@ export const sqlRequestSchema = z
     sql: z.string().min(1).max(100_000).describe('one SELECT or EXPLAIN'),
     maxRows: z.int().min(1).optional(),
     timeoutMs: z.int().min(1).optional(),
+    asOf: z
+      .string()
+      .optional()
+      .describe(
+        'what was committed then: a catalog version, or an instant as µs or ms since 1970, ISO 8601 or now-10m',
+      ),
   })
   .meta({ id: 'SqlRequest' });
 

@@ -35,11 +35,15 @@ function inThisProcess(): Warehouse {
       try {
         const connection = await instance.connect();
         await connection.run("SET TimeZone = 'UTC'");
-        for (const statement of viewStatements(tables)) await connection.run(statement);
+        const files: Record<string, string[]> = {};
+        for (const [table, all] of Object.entries(tables.files)) {
+          files[table] = await Promise.all(all.map((file) => (typeof file === 'string' ? file : file.localPath())));
+        }
+        for (const statement of viewStatements({ ...tables, files })) await connection.run(statement);
         const reader = await connection.runAndReadAll(sql);
         const columns = reader.columnNames().map((name, at) => ({ name, type: String(reader.columnType(at)) }));
         const rows = reader.getRows().map((row) => row.map(cellText));
-        return { columns, rows, truncated: false, catalogVersion: tables.catalogVersion };
+        return { columns, rows, truncated: false, catalogVersion: tables.catalogVersion, lakeFiles: 0, lakeBytes: 0 };
       } finally {
         instance.closeSync();
       }
@@ -83,7 +87,7 @@ export async function openTestWorkshop(
     version: '0.0.0',
     ...others,
   };
-  const tables = [
+  const _tables = [
     'trades',
     'candles',
     'gaps',
@@ -103,7 +107,7 @@ export async function openTestWorkshop(
         onProgress: () => undefined,
       }),
     sql: async (query) => {
-      const { catalogVersion, files } = await recorded.lake.files(tables);
+      const { catalogVersion, files } = await recorded.lake.files();
       const limits = { maxRows: 100_000, timeoutMs: 60_000, memoryMb: 1024 };
       return (await warehouse.query(query, { catalogVersion, files, replacing: {} }, limits)).rows;
     },

@@ -38,6 +38,7 @@ const statusByCode: Record<string, number> = {
   'too-many-queries': 429,
   'not-ready': 503,
   'not-found': 404,
+  'no-such-version': 404,
   'job-conflict': 409,
   'not-available': 409,
 };

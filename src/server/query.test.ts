@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { TidemarkError } from '../domain/error.ts';
-import { parseId, parseInstrument, parseLimit, parseTime, parseWord } from './query.ts';
+import { parseAsOf, parseId, parseInstrument, parseLimit, parseTime, parseWord } from './query.ts';
 
 const nowUs = () => 1_795_262_400_000_000;
 const refused = (read: () => unknown, pattern: RegExp) =>
@@ -30,6 +30,13 @@ test('one instant is read the same from µs, ms, ISO text and text relative to n
   assert.equal(parseTime('from', 'now+2d', nowUs), nowUs() + 2 * 86_400 * 1_000_000);
   assert.equal(parseTime('from', 'now-999999w', nowUs), 0);
   assert.equal(parseTime('from', '0', nowUs), 0);
+});
+
+test('a version and an instant are told apart', () => {
+  assert.deepEqual(parseAsOf('asOf', '42', nowUs), { version: 42 });
+  assert.deepEqual(parseAsOf('asOf', '1795262400000', nowUs), { atUs: nowUs() });
+  assert.deepEqual(parseAsOf('asOf', 'now-1s', nowUs), { atUs: nowUs() - 1_000_000 });
+  refused(() => parseAsOf('asOf', '-1', nowUs), /no instant/);
 });
 
 test('text that is no instant, or could be two, is refused', () => {

@@ -2,6 +2,7 @@ import { TidemarkError } from '../domain/error.ts';
 import { type Instrument, parseInstrumentId } from '../domain/instrument.ts';
 import { dayUs, hourUs, minuteUs, secondUs } from '../domain/interval.ts';
 import { nearestWord } from '../domain/nearest-word.ts';
+import type { AsOf } from '../ports/lake.ts';
 
 export function badQuery(what: string, why: string, now: string): TidemarkError {
   return new TidemarkError('bad-query', { doing: 'read', what, why, now });
@@ -19,6 +20,12 @@ export function parseTime(name: string, text: string, nowUs: () => number): numb
     throw badQuery(`${name}=${show(text)}`, 'it lies outside 1970 to 2255', timeForms);
   }
   return atUs;
+}
+
+/** A catalog version, or the one of an instant: no instant is as small a number as a version. */
+export function parseAsOf(name: string, text: string, nowUs: () => number): AsOf {
+  if (/^\d{1,11}$/.test(text)) return { version: Number(text) };
+  return { atUs: parseTime(name, text, nowUs) };
 }
 
 function readNumber(text: string): number | undefined {

@@ -11,7 +11,7 @@ import * as schemas from '../protocol/schemas.ts';
 import { healthOf } from './health.ts';
 import type { ServerLimits } from './limits.ts';
 import type { Metrics } from './metrics.ts';
-import { badQuery, parseId, parseInstrument, parseLimit, parseTime, parseWord } from './query.ts';
+import { badQuery, parseAsOf, parseId, parseInstrument, parseLimit, parseTime, parseWord } from './query.ts';
 
 export const apiPrefix = '/api/v1';
 
@@ -247,19 +247,20 @@ export function addRoutes(server: FastifyInstance, options: RouteOptions): void 
           afterMs: 1000,
         });
       }
-      const { sql, maxRows, timeoutMs } = request.body;
+      const { sql, maxRows, timeoutMs, asOf } = request.body;
       const notices: string[] = [];
       const clamp = (name: string, value: number | undefined, usual: number, most: number) =>
         parseLimit(name, value === undefined ? undefined : String(value), usual, most, notices);
-      const queryLimits = {
+      const question = {
         maxRows: clamp('maxRows', maxRows, 10_000, limits.sqlRows),
         timeoutMs: clamp('timeoutMs', timeoutMs, limits.sqlTimeoutMs, limits.sqlTimeoutMs),
+        asOf: asOf === undefined ? undefined : parseAsOf('asOf', asOf, nowUs),
       };
       queriesRunning += 1;
       const left = new AbortController();
       reply.raw.once('close', () => left.abort());
       try {
-        const answer = await view.sql(sql, queryLimits, left.signal);
+        const answer = await view.sql(sql, question, left.signal);
         note(reply, notices);
         return sendJson(reply, answer);
       } finally {

@@ -12,7 +12,7 @@ import {
   secondUs,
 } from '../domain/interval.ts';
 import type { CandleMark, CandleState } from '../domain/state.ts';
-import type { LiveUpdate, MarketView } from '../pipeline/market-view.ts';
+import type { LiveUpdate, MarketView, SqlQuestion } from '../pipeline/market-view.ts';
 import { tableList } from '../pipeline/table-list.ts';
 import type {
   BookLevelRow,
@@ -294,7 +294,7 @@ export class TestView implements MarketView {
     };
   }
 
-  async sql(sql: string, limits: { maxRows: number; timeoutMs: number }, cancelled?: AbortSignal): Promise<SqlAnswer> {
+  async sql(sql: string, question: SqlQuestion, cancelled?: AbortSignal): Promise<SqlAnswer> {
     this.sqlBegun++;
     let isAnswered = false;
     cancelled?.addEventListener('abort', () => {
@@ -310,7 +310,7 @@ export class TestView implements MarketView {
     }
     if (/explode/.test(sql)) throw new Error('the secret is in /etc/passwd');
     if (/endless/.test(sql)) {
-      throw new TidemarkError('query-limit', { doing: 'run the query', why: `it ran for ${limits.timeoutMs} ms` });
+      throw new TidemarkError('query-limit', { doing: 'run the query', why: `it ran for ${question.timeoutMs} ms` });
     }
     const rows = this.#coins.map((coin) => [coin.id, String(coin.nextId), null]);
     return {
@@ -319,9 +319,12 @@ export class TestView implements MarketView {
         { name: 'trades', type: 'BIGINT' },
         { name: 'note', type: 'VARCHAR' },
       ],
-      rows: rows.slice(0, limits.maxRows),
-      truncated: rows.length > limits.maxRows,
+      rows: rows.slice(0, question.maxRows),
+      truncated: rows.length > question.maxRows,
       catalogVersion: 42,
+      hasTail: question.asOf === undefined,
+      lakeFiles: 3,
+      lakeBytes: 12_345_678,
       dataKind: 'simulated',
       elapsedMs: 3,
     };

@@ -64,6 +64,7 @@ test('every answer is what its schema says, and says of which kind its data are'
   const result = await sql({ sql: 'select 1', maxRows: 2 });
   assert.equal(result.status, 200);
   assert.equal(schemas.sqlAnswerSchema.parse(result.json).truncated, true);
+  assert.deepEqual([result.json.hasTail, (await sql({ sql: 'select 1', asOf: '7' })).json.hasTail], [true, false]);
 });
 
 test('candles can be read backwards page by page until nothing is before them', async () => {
@@ -178,6 +179,7 @@ test('SQL: wrong bodies, refused and endless queries each get their problem, and
     [{ sql: 1 }, 400, 'bad-query'],
     [{ sql: 'select 1', maxrows: 5 }, 400, 'bad-query'],
     [{ sql: 'select 1', maxRows: 0 }, 400, 'bad-query'],
+    [{ sql: 'select 1', asOf: 'yesterday' }, 400, 'bad-query'],
     [{ sql: 'x'.repeat(100_001) }, 400, 'bad-query'],
     [{ sql: 'x'.repeat(300_000) }, 413, 'body-too-large'],
     ['{"sql":', 400, 'bad-request'],

@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { TidemarkError } from '../domain/error.ts';
 import type { QueryLimits, QueryResult, QueryTables, Warehouse } from '../ports/warehouse.ts';
 import { childEnvironment } from './child-environment.ts';
-import type { QueryReply, QueryRequest } from './query-request.ts';
+import type { QueryNeeds, QueryPaths, QueryReply, QueryRequest } from './query-request.ts';
+import { type Needs, WantedFiles } from './wanted-files.ts';
 
 export interface DuckdbWarehouseOptions {
   /** Queries at the same time; others wait their turn. */
@@ -58,10 +59,19 @@ class DuckdbWarehouse implements Warehouse {
       await this.#turn(cancelled);
     } else this.#running++;
     try {
-      const request = { sql, tables, limits, threads: this.#threads, maxResultBytes: this.#maxResultBytes };
-      const reply = await ask(request, cancelled);
+      const wanted = new WantedFiles(sql, tables);
+      const request: QueryRequest = {
+        sql,
+        spans: wanted.spans(),
+        computed: wanted.computed,
+        limits,
+        threads: this.#threads,
+        maxResultBytes: this.#maxResultBytes,
+      };
+      const reply = await ask(request, (needs) => wanted.paths(needs), cancelled);
       if ('error' in reply) throw failed(reply.error.code, reply.error.why, reply.error.now);
-      return { ...reply, catalogVersion: tables.catalogVersion };
+      const { lakeFiles, lakeBytes } = wanted;
+      return { ...reply, catalogVersion: tables.catalogVersion, lakeFiles, lakeBytes };
     } finally {
       const next = this.#waiting.shift();
       if (next === undefined) this.#running--;
@@ -94,7 +104,11 @@ function failed(code: string, why: string, now?: string): TidemarkError {
   return new TidemarkError(code, { doing: 'run the query', why, ...(now === undefined ? {} : { now }) });
 }
 
-function ask(request: QueryRequest, cancelled: AbortSignal | undefined): Promise<QueryReply> {
+function ask(
+  request: QueryRequest,
+  pathsOf: (needs: Needs) => Promise<QueryPaths>,
+  cancelled: AbortSignal | undefined,
+): Promise<QueryReply> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, ['--max-old-space-size=512', entry], {
       stdio: ['pipe', 'pipe', 'pipe'],
@@ -122,17 +136,37 @@ function ask(request: QueryRequest, cancelled: AbortSignal | undefined): Promise
         settle(() => reject(failed('sql-failed', `it needs more than ${limits.memoryMb} MB of memory`)));
       }
     }, memoryCheckMs);
-    const answer: Buffer[] = [];
+    const give = async (told: QueryNeeds): Promise<void> => {
+      // To fetch files takes what it takes: it is no time of the query's.
+      clearTimeout(deadline);
+      if ('error' in told) return settle(() => resolve(told));
+      const paths = await pathsOf(told.needs);
+      if (isSettled) return;
+      deadline = setTimeout(late, startMs + limits.timeoutMs + graceMs);
+      child.stdin.write(`${JSON.stringify(paths)}\n`);
+    };
+    let isJudged = false;
+    let hasBegun = false;
+    let answer: Buffer[] = [];
     let answerBytes = 0;
     let complaint = '';
     child.stdout.on('data', (chunk: Buffer) => {
-      if (answerBytes === 0) {
-        // Its first word is that it begins: the start no longer counts.
+      answer.push(chunk);
+      answerBytes += chunk.byteLength;
+      if (!isJudged && chunk.includes(0x0a)) {
+        isJudged = true;
+        const line = Buffer.concat(answer).toString();
+        answer = [];
+        answerBytes = 0;
+        give(JSON.parse(line) as QueryNeeds).catch((error: unknown) => settle(() => reject(error)));
+        return;
+      }
+      if (isJudged && !hasBegun) {
+        // Its next word is that it begins: the start no longer counts.
+        hasBegun = true;
         clearTimeout(deadline);
         deadline = setTimeout(late, limits.timeoutMs + graceMs);
       }
-      answer.push(chunk);
-      answerBytes += chunk.byteLength;
       if (answerBytes > 4 * request.maxResultBytes + 1024 * 1024) {
         settle(() => reject(failed('sql-failed', 'the result is too large')));
       }

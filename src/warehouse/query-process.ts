@@ -1,87 +1,126 @@
-// A process for one query: reads a request, answers, ends. Nothing of it outlives the query, and the engine can kill it.
+// A process for one query: reads a request, says which files it needs, answers, ends. Nothing of it outlives the query, and
+// the engine can kill it.
 import { createInterface } from 'node:readline';
 import { type DuckDBConnection, DuckDBInstance, StatementType } from '@duckdb/node-api';
 import { TidemarkError } from '../domain/error.ts';
 import { sqlText } from '../domain/table-sql.ts';
 import { cellText } from './cell-text.ts';
-import type { QueryReply, QueryRequest } from './query-request.ts';
-import { computedNames, queryPaths, viewStatements } from './query-views.ts';
+import type { QueryFailure, QueryNeeds, QueryPaths, QueryReply, QueryRequest } from './query-request.ts';
+import { QueryScopes } from './query-scope.ts';
+import { queryPaths, viewStatements } from './query-views.ts';
 import { readSqlFault } from './sql-fault.ts';
 import { guardStatement, refuse } from './statement-guard.ts';
 
 const lines = createInterface({ input: process.stdin });
-let isAsked = false;
+let request: QueryRequest | undefined;
+let judgedSql = '';
+let isPathsGiven = false;
 lines.on('line', (line) => {
-  if (isAsked) return;
-  isAsked = true;
-  void answer(JSON.parse(line) as QueryRequest).then((reply) => {
-    process.stdout.write(`${JSON.stringify(reply)}\n`, () => process.exit(0));
-  });
+  if (request === undefined) {
+    request = JSON.parse(line) as QueryRequest;
+    void judge(request).then(say);
+  } else if (!isPathsGiven) {
+    isPathsGiven = true;
+    void answer(request, JSON.parse(line) as QueryPaths).then((reply) => say(reply, () => process.exit(0)));
+  }
 });
 // The engine is gone or has given up: so do we.
 lines.on('close', () => process.exit(1));
 
-async function answer(request: QueryRequest): Promise<QueryReply> {
-  let isLate = false;
-  let ranSql = request.sql;
+function say(reply: QueryNeeds | QueryReply, then?: () => void): void {
+  process.stdout.write(`${JSON.stringify(reply)}\n`, then);
+}
+
+/** On a database of its own, which has no tables and opens no file. */
+async function judge({ sql, spans, computed, limits }: QueryRequest): Promise<QueryNeeds> {
   try {
-    const connection = await openLocked(request);
+    const connection = await openDatabase(1, limits.memoryMb);
+    await lock(connection, []);
+    const judged = await guardStatement(connection, sql, computed);
+    judgedSql = judged.sql;
+    const scopes = await QueryScopes.of(connection, judged.tree);
+    const needs = Object.entries(spans).map(([table, all]) => [
+      table,
+      [...all.keys()].filter((at) => scopes.needs(table, all[at]!)),
+    ]);
+    return { needs: Object.fromEntries(needs) };
+  } catch (error) {
+    return failure(error, sql, sql, undefined, limits);
+  }
+}
+
+async function answer(asked: QueryRequest, paths: QueryPaths): Promise<QueryReply> {
+  let isLate = false;
+  try {
+    const connection = await openDatabase(asked.threads, asked.limits.memoryMb);
+    for (const statement of viewStatements(paths)) await connection.run(statement);
+    await lock(connection, queryPaths(paths));
     // An empty line says that the query begins.
     process.stdout.write('\n');
     const timer = setTimeout(() => {
       isLate = true;
       connection.interrupt();
-    }, request.limits.timeoutMs);
+    }, asked.limits.timeoutMs);
     try {
-      ranSql = await guardStatement(connection, request.sql, computedNames(request.tables));
-      return await run(connection, ranSql, request, () => isLate);
+      return await run(connection, judgedSql, asked, paths, () => isLate);
     } finally {
       clearTimeout(timer);
     }
   } catch (error) {
-    if (isLate) return { error: { code: 'sql-timeout', why: `it took longer than ${request.limits.timeoutMs} ms` } };
-    if (error instanceof TidemarkError && error.code === 'sql-refused') {
-      return {
-        error: {
-          code: 'sql-refused',
-          why: withoutPaths(error.why ?? '', request),
-          ...(error.hint === undefined ? {} : { now: error.hint }),
-        },
-      };
-    }
-    const message = error instanceof Error ? error.message : String(error);
-    const fault = readSqlFault(message, request.sql, ranSql);
-    const isMemory = fault.kind === 'Out of Memory' || message.startsWith('Out of Memory');
-    const why = isMemory
-      ? `it needs more than ${request.limits.memoryMb} MB of memory`
-      : withoutPaths(fault.text, request);
-    return { error: { code: 'sql-failed', why } };
+    if (isLate) return { error: { code: 'sql-timeout', why: `it took longer than ${asked.limits.timeoutMs} ms` } };
+    return failure(error, asked.sql, judgedSql, paths, asked.limits);
   }
 }
 
-/** Views first, then nothing but their files can be opened, then nothing can be changed any more. */
-async function openLocked(request: QueryRequest): Promise<DuckDBConnection> {
+function failure(
+  error: unknown,
+  sql: string,
+  ranSql: string,
+  paths: QueryPaths | undefined,
+  { memoryMb }: QueryRequest['limits'],
+): QueryFailure {
+  if (error instanceof TidemarkError && error.code === 'sql-refused') {
+    return {
+      error: {
+        code: 'sql-refused',
+        why: withoutPaths(error.why ?? '', paths),
+        ...(error.hint === undefined ? {} : { now: error.hint }),
+      },
+    };
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  const fault = readSqlFault(message, sql, ranSql);
+  const isMemory = fault.kind === 'Out of Memory' || message.startsWith('Out of Memory');
+  const why = isMemory ? `it needs more than ${memoryMb} MB of memory` : withoutPaths(fault.text, paths);
+  return { error: { code: 'sql-failed', why } };
+}
+
+async function openDatabase(threads: number, memoryMb: number): Promise<DuckDBConnection> {
   const instance = await DuckDBInstance.create(':memory:', {
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
-    threads: String(request.threads),
-    memory_limit: `${request.limits.memoryMb}MiB`,
+    threads: String(threads),
+    memory_limit: `${memoryMb}MiB`,
     temp_directory: '',
   });
   const connection = await instance.connect();
   await connection.run("SET GLOBAL TimeZone = 'UTC'");
-  for (const statement of viewStatements(request.tables)) await connection.run(statement);
-  await connection.run(`SET allowed_paths = [${queryPaths(request.tables).map(sqlText).join(', ')}]`);
+  return connection;
+}
+
+/** From here on nothing but these files can be opened, and nothing can be changed any more. */
+async function lock(connection: DuckDBConnection, paths: readonly string[]): Promise<void> {
+  if (paths.length > 0) await connection.run(`SET allowed_paths = [${paths.map(sqlText).join(', ')}]`);
   await connection.run('SET errors_as_json = true');
   await connection.run('SET enable_external_access = false');
   await connection.run('SET lock_configuration = true');
-  return connection;
 }
 
 async function run(
   connection: DuckDBConnection,
   sql: string,
-  request: QueryRequest,
+  { limits, maxResultBytes }: QueryRequest,
+  paths: QueryPaths,
   isLate: () => boolean,
 ): Promise<QueryReply> {
   const statement = await connection.prepare(sql);
@@ -95,11 +134,10 @@ async function run(
   let bytes = 0;
   for (let chunk = await result.fetchChunk(); chunk !== null && chunk.rowCount > 0; chunk = await result.fetchChunk()) {
     for (const row of chunk.getRows()) {
-      if (rows.length === request.limits.maxRows || bytes > request.maxResultBytes)
-        return { columns, rows, truncated: true };
+      if (rows.length === limits.maxRows || bytes > maxResultBytes) return { columns, rows, truncated: true };
       const cells = row.map((value) => {
         const text = cellText(value);
-        return isExplain && text !== null ? withoutPaths(text, request) : text;
+        return isExplain && text !== null ? withoutPaths(text, paths) : text;
       });
       for (const cell of cells) bytes += 4 + (cell?.length ?? 0);
       rows.push(cells);
@@ -110,9 +148,9 @@ async function run(
 }
 
 /** Messages of DuckDB name files; where they lie is nobody's business. */
-function withoutPaths(text: string, request: QueryRequest): string {
+function withoutPaths(text: string, paths: QueryPaths | undefined): string {
   let clean = text;
-  for (const path of queryPaths(request.tables)) {
+  for (const path of paths === undefined ? [] : queryPaths(paths)) {
     const folder = path.slice(0, path.lastIndexOf('/') + 1);
     if (folder.length > 1) clean = clean.replaceAll(folder, '');
   }

@@ -1,7 +1,7 @@
 import type { TableSpec } from '../domain/table.ts';
 import { sqlColumns, sqlName, sqlText } from '../domain/table-sql.ts';
 import { tableNamed, tables } from '../domain/tables/index.ts';
-import type { QueryTables } from '../ports/warehouse.ts';
+import type { QueryPaths } from './query-request.ts';
 
 /** Absent where it exceeds its type: one absurd row must not fail every question about the table. */
 const quoteQuantity = 'TRY((price * quantity)::DECIMAL(38,16)) AS quote_quantity';
@@ -13,7 +13,7 @@ const derivedColumns: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** One statement a table: a view over its files, a typed empty one where it has none. */
-export function viewStatements(asked: QueryTables): string[] {
+export function viewStatements(asked: QueryPaths): string[] {
   const computed = computedNames(asked).map(
     (name) => `CREATE VIEW ${sqlName(name)} AS SELECT * FROM ${parquetFiles(asked.files[name]!)}`,
   );
@@ -35,12 +35,12 @@ export function viewStatements(asked: QueryTables): string[] {
 }
 
 /** Tables that are known by their files alone. */
-export function computedNames(asked: QueryTables): string[] {
+export function computedNames(asked: QueryPaths): string[] {
   return Object.keys(asked.files).filter((name) => tableNamed(name) === undefined && asked.files[name]!.length > 0);
 }
 
 /** Every file that the query may open. */
-export function queryPaths(asked: QueryTables): string[] {
+export function queryPaths(asked: QueryPaths): string[] {
   return [...new Set([...Object.values(asked.files).flat(), ...Object.values(asked.replacing)])];
 }
 

@@ -3,6 +3,7 @@ import { TidemarkError } from '../domain/error.ts';
 import { nearestWord } from '../domain/nearest-word.ts';
 import { tables } from '../domain/tables/index.ts';
 import { placeText, readSqlFault } from './sql-fault.ts';
+import { serialized, type TreeNode, visit } from './statement-tree.ts';
 
 /** Table functions that make rows out of nothing but their arguments. All others may read files or tell of the system. */
 const tableFunctions = new Set([
@@ -36,7 +37,7 @@ export function refuse(why: string, now = 'write one SELECT over the tables, or 
 }
 
 /**
- * Lets one SELECT (or EXPLAIN of one) over the lake's tables through and gives the text to run. Judged by DuckDB's own
+ * Lets one SELECT (or EXPLAIN of one) over the lake's tables through and gives the text to run, with its tree. Judged by DuckDB's own
  * parse tree, not by the text: what cannot be shown as the tree of a SELECT is refused. Call it after the configuration
  * is locked.
  */
@@ -44,13 +45,14 @@ export async function guardStatement(
   connection: DuckDBConnection,
   sql: string,
   computed: readonly string[] = [],
-): Promise<string> {
+): Promise<{ readonly sql: string; readonly tree: TreeNode }> {
   const explain = explainHead.exec(sql);
   const inner = explain === null ? sql : sql.slice(explain[0].length);
   await refuseMany(connection, sql);
   const names = [...tables.map((table) => table.name), ...computed];
   const headBytes = Buffer.byteLength(sql) - Buffer.byteLength(inner);
-  guardTree(await treeOf(connection, inner), (schema, name, isCommon, position) => {
+  const tree = await treeOf(connection, inner);
+  guardTree(tree, (schema, name, isCommon, position) => {
     if (ownSchemas.includes(schema) && (isCommon || names.includes(name))) return;
     const near = nearestWord(name, names);
     const meant = near === undefined ? '' : `; did you mean "${near}"?`;
@@ -60,7 +62,8 @@ export async function guardStatement(
     );
   });
   // Put together anew: what runs is what was judged.
-  return explain === null ? sql : `EXPLAIN ${explain[1] === undefined ? '' : 'ANALYZE '}${inner}`;
+  const judged = explain === null ? sql : `EXPLAIN ${explain[1] === undefined ? '' : 'ANALYZE '}${inner}`;
+  return { sql: judged, tree };
 }
 
 /** Functions whose answer depends on when or how often they are asked. */
@@ -122,25 +125,18 @@ async function refuseMany(connection: DuckDBConnection, sql: string, now?: strin
   if (statements.count !== 1) throw refuse(`it has ${statements.count} statements`, now);
 }
 
-async function treeOf(connection: DuckDBConnection, sql: string, now?: string): Promise<unknown> {
-  const reader = await connection.runAndReadAll('SELECT json_serialize_sql(?::VARCHAR)', [sql]);
-  const tree = JSON.parse(String(reader.getRows()[0]![0])) as {
-    error: boolean;
-    error_message?: string;
-    error_type?: string;
-    statements?: unknown[];
-  };
+async function treeOf(connection: DuckDBConnection, sql: string, now?: string): Promise<TreeNode> {
+  const tree = await serialized(connection, sql);
   if (tree.error) {
     throw refuse(
       tree.error_type === 'parser' ? String(tree.error_message) : 'it is not a SELECT or EXPLAIN of one',
       now,
     );
   }
-  if (tree.statements?.length !== 1) throw refuse(`it has ${tree.statements?.length} statements`, now);
-  return tree.statements[0];
+  const [statement, ...more] = tree.statements ?? [];
+  if (statement === undefined || more.length > 0) throw refuse(`it has ${more.length + 1} statements`, now);
+  return statement;
 }
-
-type Node = Record<string, unknown>;
 
 /** Refuses by throwing: a table's `catalog.schema` and name, whether the statement itself names rows so, and its place in bytes. */
 type TableRule = (schema: string, name: string, isCommon: boolean, position: number) => void;
@@ -163,7 +159,7 @@ function guardTree(tree: unknown, table: TableRule): void {
         break;
       }
       case 'TABLE_FUNCTION': {
-        const name = String((node['function'] as Node | undefined)?.['function_name']).toLowerCase();
+        const name = String((node['function'] as TreeNode | undefined)?.['function_name']).toLowerCase();
         if (!tableFunctions.has(name)) throw refuse(`the table function ${name} is not allowed`);
         break;
       }
@@ -178,16 +174,4 @@ function guardTree(tree: unknown, table: TableRule): void {
     if (refusedFunctions.has(lower) || refusedFamilies.test(lower))
       throw refuse(`the function ${lower} is not allowed`);
   });
-}
-
-function visit(value: unknown, look: (node: Node) => void): void {
-  const waiting: unknown[] = [value];
-  while (waiting.length > 0) {
-    const next = waiting.pop();
-    if (Array.isArray(next)) waiting.push(...next);
-    else if (next !== null && typeof next === 'object') {
-      look(next as Node);
-      waiting.push(...Object.values(next));
-    }
-  }
 }

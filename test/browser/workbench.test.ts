@@ -157,6 +157,26 @@ test('a statement runs at the cursor, and its figures stand there to the last di
   await close(page);
 });
 
+test(
+  'an earlier version is asked for by an instant or a number, and the answer says which it is',
+  needsChromium,
+  async () => {
+    const page = await openSql();
+    await run(page, "SELECT count(*) AS n FROM trades WHERE date < '2017-07-14'");
+    assert.match(await page.locator('.sql-foot').innerText(), /with its tail\s+0 files, 0 B/);
+    await page.getByLabel('As of').fill('now');
+    await run(page, 'SELECT count(*) AS n FROM trades');
+    assert.match(
+      await page.locator('.sql-foot').innerText(),
+      /catalog version \d[\d\u2009]*, as it was committed\s+[1-9]\d* files?, /,
+    );
+    await page.getByLabel('As of').fill('999999999');
+    await run(page, 'SELECT count(*) AS n FROM trades');
+    assert.match(await page.getByRole('alert').innerText(), /version 999999999: versions \d+ to \d+ are kept/);
+    await close(page);
+  },
+);
+
 test('more rows than asked for are cut and said to be', needsChromium, async () => {
   const page = await openSql();
   await page.getByLabel('Most rows').selectOption('1000');

@@ -64,8 +64,8 @@ async function doctor(settings: string) {
   return checks.filter(({ name }) => name.startsWith('bucket'));
 }
 
-async function heldRows(settings: string): Promise<number> {
-  const ran = await run(settings, 'sql', '--json', 'SELECT count(*) AS n FROM trades');
+async function heldRows(settings: string, where = 'true'): Promise<number> {
+  const ran = await run(settings, 'sql', '--json', `SELECT count(*) AS n FROM trades WHERE ${where}`);
   assert.equal(ran.code, 0, ran.stderr);
   const { data } = JSON.parse(ran.stdout) as { data: { rows: [string | number][] } };
   return Number(data.rows[0]![0]);
@@ -117,8 +117,11 @@ test('an engine records into a bucket; without its copies, or from a restart, ev
   assert.ok(rows > 0);
   rmSync(join(folder.path, 'first', 'cache'), { recursive: true });
   store.seen.length = 0;
+  const fetchedNow = () => store.seen.filter(({ method, key }) => method === 'GET' && key.endsWith('.parquet'));
+  assert.equal(await heldRows(settings, "date < '2017-07-14'"), 0);
+  assert.deepEqual(fetchedNow(), [], 'days that are not asked for are not fetched');
   assert.equal(await heldRows(settings), rows);
-  const fetched = store.seen.filter(({ method, key }) => method === 'GET' && key.endsWith('.parquet'));
+  const fetched = fetchedNow();
   assert.ok(fetched.length > 0 && fetched.every(({ key }) => key.startsWith(`${prefix}/lake/trades/`)));
   assert.ok(readdirSync(join(folder.path, 'first', 'cache', 'lake', 'trades')).length > 0);
 });

@@ -17,7 +17,7 @@ export interface LakeReader {
 export async function readLake(config: Config): Promise<LakeReader> {
   const layout = layoutOf(config.dataDir, process.cwd());
   const stores = await openStores(layout, { isReadOnly: true, settings: config });
-  const { catalogVersion, files } = await stores.lake.files(tableNames);
+  const { catalogVersion, files } = await stores.lake.files();
   const limits = { maxRows: 2_000_000, timeoutMs: 60_000, memoryMb: 2048 };
   return {
     async sql(statement) {

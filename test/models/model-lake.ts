@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { TestContext } from 'node:test';
 import { failureOf, type ModelsOptions, type ModelsResult, runModels } from '../../src/models/run.ts';
-import { queryNames } from '../../src/pipeline/query-names.ts';
 import { openDuckdbWarehouse } from '../../src/warehouse/duckdb.ts';
 import { openDuckdbModelRunner } from '../../src/warehouse/model-runner.ts';
 import { createNodeWorld } from '../../src/world/node/index.ts';
@@ -33,8 +32,7 @@ export async function modelLake(t: TestContext, models = ownModels): Promise<Mod
   const warehouse = openDuckdbWarehouse();
   const log: string[] = [];
   const query = async (sql: string) => {
-    const { named, columnsOf } = await queryNames(stores.lake, sql);
-    const { catalogVersion, files } = await stores.lake.files(named, columnsOf);
+    const { catalogVersion, files } = await stores.lake.files();
     const limits = { maxRows: 100_000, timeoutMs: 30_000, memoryMb: 1024 };
     return (await warehouse.query(sql, { catalogVersion, files, replacing: {} }, limits)).rows as (string | null)[][];
   };

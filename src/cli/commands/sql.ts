@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { Option } from 'commander';
 import { TidemarkError } from '../../domain/error.ts';
 import type { Problem, SqlAnswer } from '../../protocol/api.ts';
+import { parseAsOf } from '../../server/query.ts';
 import { createNodeWorld } from '../../world/node/index.ts';
 import { openCommitted } from '../committed.ts';
 import type { Config } from '../config.ts';
@@ -17,6 +18,7 @@ interface SqlOptions {
   readonly file?: string;
   readonly format: 'table' | 'csv' | 'jsonl';
   readonly maxRows: number;
+  readonly asOf?: string;
 }
 
 export function registerSql(program: Command): void {
@@ -30,6 +32,7 @@ export function registerSql(program: Command): void {
       new Option('--format <format>', 'how rows are printed').choices(['table', 'csv', 'jsonl']).default('table'),
     )
     .option('--max-rows <number>', 'rows at most', integerArgument, 10_000)
+    .option('--as-of <version>', 'as it was committed then: a catalog version, or an instant such as now-10m')
     .addHelpText(
       'after',
       '\nExamples:\n  tidemark sql "SELECT symbol, count(*) FROM trades GROUP BY 1"\n  tidemark sql -f report.sql --format csv',
@@ -44,9 +47,11 @@ export function registerSql(program: Command): void {
         });
       }
       const { config } = configOf(command);
-      const answer = await ask(sql, config, options.maxRows);
+      const answer = await ask(sql, config, options);
       const warnings = [
-        ...(answer.source === 'committed' ? ['no engine runs on this data folder: committed rows only'] : []),
+        ...(answer.source === 'committed' && options.asOf === undefined
+          ? ['no engine runs on this data folder: committed rows only']
+          : []),
         ...(answer.truncated ? [`only the first ${options.maxRows} rows; there are more`] : []),
       ];
       const names = answer.columns.map((column) => column.name);
@@ -73,16 +78,19 @@ function readStatement(file: string): string {
   }
 }
 
-type Answer = Pick<SqlAnswer, 'columns' | 'rows' | 'truncated' | 'catalogVersion'> & { source: 'engine' | 'committed' };
+type Answer = Pick<SqlAnswer, 'columns' | 'rows' | 'truncated' | 'catalogVersion' | 'lakeFiles' | 'lakeBytes'> & {
+  source: 'engine' | 'committed';
+};
 
-async function ask(sql: string, config: Config, maxRows: number): Promise<Answer> {
+async function ask(sql: string, config: Config, { maxRows, asOf }: SqlOptions): Promise<Answer> {
+  const then = asOf === undefined ? undefined : parseAsOf('--as-of', asOf, () => Date.now() * 1000);
   const layout = layoutOf(config.dataDir, process.cwd());
   const url = await runningEngineUrl(layout, createNodeWorld());
   if (url !== undefined) {
     const response = await fetch(`${url}/api/v1/sql`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ sql, maxRows }),
+      body: JSON.stringify({ sql, maxRows, asOf }),
     });
     if (!response.ok) {
       const problem = (await response.json()) as Problem;
@@ -93,7 +101,7 @@ async function ask(sql: string, config: Config, maxRows: number): Promise<Answer
   }
   const committed = await openCommitted(layout, config);
   try {
-    return { ...(await committed.query(sql, { maxRows })), source: 'committed' };
+    return { ...(await committed.query(sql, { maxRows }, then)), source: 'committed' };
   } finally {
     await committed.close();
   }

@@ -17,10 +17,12 @@ export const modelsPage = '/api/v1/models/page';
 export interface SqlLimits {
   readonly maxRows: number;
   readonly timeoutMs: number;
+  /** A catalog version or an instant, as text; empty: now, with what is in no commit yet. */
+  readonly asOf?: string;
 }
 
-export function runSql(sql: string, limits: SqlLimits, signal: AbortSignal): Promise<SqlAnswer> {
-  return postJson('sql', { sql, ...limits }, signal);
+export function runSql(sql: string, { asOf = '', ...limits }: SqlLimits, signal: AbortSignal): Promise<SqlAnswer> {
+  return postJson('sql', { sql, ...limits, ...(asOf === '' ? {} : { asOf }) }, signal);
 }
 
 /** What is held of an instrument in a range: of its candles, the finest that fit in one answer. */

@@ -10,7 +10,7 @@ import { RunStateSign } from '../shell/run-state.tsx';
 import { ui } from '../shell/ui-state.ts';
 import { serverNowUs, useConnection } from '../shell/use-connection.ts';
 import { useInstruments } from '../state/context.tsx';
-import { groupDigits } from '../text/number-text.ts';
+import { bytesText, groupDigits } from '../text/number-text.ts';
 import { readInstant } from '../text/read-instant.ts';
 import { dateTimeText } from '../text/time-text.ts';
 import { parseInstrument } from '../url/chart-url.ts';
@@ -49,7 +49,7 @@ export function SqlPage() {
   const editor = useRef<EditorHandle>(undefined);
   const { run, ask, cancel } = useQueryRun();
   const [open, setOpen] = useState<Open>();
-  const [limits, setLimits] = useState({ maxRows: 10_000, timeoutMs: 30_000 });
+  const [limits, setLimits] = useState({ maxRows: 10_000, timeoutMs: 30_000, asOf: '' });
   const [said, setSaid] = useState('');
   const [linked, setLinked] = useState(true);
   const [own, setOwn] = useState<ParameterTexts>({ market: 'spot', symbol: '', from: 'now-1h', to: 'now' });
@@ -274,6 +274,16 @@ export function SqlPage() {
             <RunStatus run={run} said={said} cold={cold} />
           </span>
           <span className="grow" />
+          <input
+            className="field sql-as-of"
+            aria-label="As of"
+            placeholder="as of: now"
+            title="What was committed then: a catalog version such as 42, or an instant such as now-10m or 2026-11-21T12:00Z"
+            spellCheck={false}
+            value={limits.asOf}
+            data-past={limits.asOf !== ''}
+            onChange={(event) => setLimits({ ...limits, asOf: event.target.value.trim() })}
+          />
           <select
             className="field"
             aria-label="Most rows"
@@ -356,7 +366,12 @@ export function SqlPage() {
               <b>{groupDigits(String(answer.elapsedMs))} ms</b> in the server
             </span>
             <span>
-              catalog version <b>{groupDigits(String(answer.catalogVersion))}</b>, with its tail
+              catalog version <b>{groupDigits(String(answer.catalogVersion))}</b>,{' '}
+              {answer.hasTail ? 'with its tail' : 'as it was committed'}
+            </span>
+            <span title="Of the lake; files that cannot hold what was asked for are not opened">
+              <b>{groupDigits(String(answer.lakeFiles))}</b> {answer.lakeFiles === 1 ? 'file' : 'files'},{' '}
+              <b>{bytesText(answer.lakeBytes)}</b>
             </span>
             <span className="wide">
               data{' '}
