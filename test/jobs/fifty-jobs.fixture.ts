@@ -55,7 +55,8 @@ function definitions(folder: string, workMs: number): JobDefinition[] {
     partitioning: 'none' as const,
     priority: 0,
     concurrency: 1,
-    maxAttempts: 3,
+    // With three, one graph in a hundred would have a job that fails by itself each time, and ends all that wait for it.
+    maxAttempts: 10,
     retryDelayMs: 20,
     timeoutMs: 30_000,
     ifItDies: 'the effect is there whole or not at all',
