@@ -11,10 +11,18 @@ import type {
   DataFile,
   RowsChange,
 } from '../ports/catalog.ts';
-import type { JournalPosition } from '../ports/journal.ts';
 import { openSchema, type PostgresSchemaOptions } from './postgres-format.ts';
 import { integer, type PostgresSession, type Row, type Run } from './postgres-session.ts';
-import { type DayRow, dataFile, dayOf, type FileRow, mergedPositions, type VersionRow } from './rows.ts';
+import {
+  type ChangedFileRow,
+  type DayRow,
+  dayOf,
+  type FileRow,
+  mergedPositions,
+  stateAfter,
+  stateOf,
+  type VersionRow,
+} from './rows.ts';
 
 /** By the server's clock: those who commit and read may have others. */
 const nowUs = 'floor(extract(epoch FROM clock_timestamp()) * 1000000)::bigint';
@@ -82,7 +90,7 @@ class PostgresCatalog implements Catalog {
     if (row === undefined) {
       throw new TidemarkError('no-such-version', { doing: 'read the catalog', what: `version ${version}` });
     }
-    return stateOf(row, (files as unknown as FileRow[]).map(dataFile));
+    return stateOf(row, files as unknown as FileRow[]);
   }
 
   /**
@@ -98,14 +106,7 @@ class PostgresCatalog implements Catalog {
          WHERE added_version > ${known.version} OR removed_version > ${known.version}`,
     ]);
     if (still!.length === 0) return undefined;
-    const row = versions![0] as unknown as VersionRow;
-    const changed = changes as unknown as (FileRow & { removed_version: number | null })[];
-    if (changed.length === 0) return stateOf(row, known.files);
-    const files = new Map(known.files.map((file) => [file.name, file]));
-    // A file may be removed and added again: what is live now comes last.
-    for (const { name } of changed) files.delete(name);
-    for (const file of changed) if (file.removed_version === null) files.set(file.name, dataFile(file));
-    return stateOf(row, [...files.values()].sort(inFileOrder));
+    return stateAfter(known, versions![0] as unknown as VersionRow, changes as unknown as ChangedFileRow[]);
   }
 
   commit(fence: number, change: CatalogChange): Promise<number> {
@@ -342,31 +343,6 @@ function columnsOf<T>(rows: readonly T[], values: (row: T) => readonly (string |
 
 function unnested(sqlTypes: readonly string[]): string {
   return `unnest(${sqlTypes.map((type, at) => `$${at + 1}::${type}[]`).join(', ')})`;
-}
-
-function stateOf(row: VersionRow, files: readonly DataFile[]): CatalogState {
-  return {
-    version: row.version,
-    committedAtUs: row.committed_at_us,
-    positions: JSON.parse(row.positions) as JournalPosition[],
-    checkpoint: row.checkpoint ?? undefined,
-    files,
-  };
-}
-
-/** The order that the database gives. */
-function inFileOrder(a: DataFile, b: DataFile): number {
-  return (
-    compared(a.table, b.table) ||
-    compared(a.market, b.market) ||
-    compared(a.date, b.date) ||
-    a.minTimeUs - b.minTimeUs ||
-    compared(a.name, b.name)
-  );
-}
-
-function compared(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 function fenceLost(ours: number, current: number, newest: Row | undefined): TidemarkError {

@@ -1,4 +1,4 @@
-import type { DataFile } from '../ports/catalog.ts';
+import type { CatalogState, DataFile } from '../ports/catalog.ts';
 import type { JournalPosition } from '../ports/journal.ts';
 
 /** Rows as both databases give them; their columns have the same names. */
@@ -39,7 +39,55 @@ export interface FileRow {
   sha256: string;
 }
 
-export function dataFile(row: FileRow): DataFile {
+/** A file that a later version added or removed. */
+export interface ChangedFileRow extends FileRow {
+  removed_version: number | null;
+}
+
+/** `files` as they are ordered in the answer. */
+export function stateOf(row: VersionRow, files: readonly FileRow[]): CatalogState {
+  return stateWith(row, files.map(dataFile));
+}
+
+/**
+ * The state of a later version, from what changed since a known one: a lake of years has more files than a commit should
+ * read.
+ */
+export function stateAfter(known: CatalogState, row: VersionRow, changed: readonly ChangedFileRow[]): CatalogState {
+  if (changed.length === 0) return stateWith(row, known.files);
+  const files = new Map(known.files.map((file) => [file.name, file]));
+  // A file may be removed and added again: what is live now comes last.
+  for (const { name } of changed) files.delete(name);
+  for (const file of changed) if (file.removed_version === null) files.set(file.name, dataFile(file));
+  return stateWith(row, [...files.values()].sort(inFileOrder));
+}
+
+function stateWith(row: VersionRow, files: readonly DataFile[]): CatalogState {
+  return {
+    version: row.version,
+    committedAtUs: row.committed_at_us,
+    positions: JSON.parse(row.positions) as JournalPosition[],
+    checkpoint: row.checkpoint ?? undefined,
+    files,
+  };
+}
+
+/** The order that the database gives. */
+function inFileOrder(a: DataFile, b: DataFile): number {
+  return (
+    compared(a.table, b.table) ||
+    compared(a.market, b.market) ||
+    compared(a.date, b.date) ||
+    a.minTimeUs - b.minTimeUs ||
+    compared(a.name, b.name)
+  );
+}
+
+function compared(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function dataFile(row: FileRow): DataFile {
   return {
     name: row.name,
     table: row.table_name,

@@ -8,12 +8,20 @@ import type {
   ComputedDay,
   RowsChange,
 } from '../ports/catalog.ts';
-import type { JournalPosition } from '../ports/journal.ts';
-import { type DayRow, dataFile, dayOf, type FileRow, mergedPositions, type VersionRow } from './rows.ts';
+import {
+  type ChangedFileRow,
+  type DayRow,
+  dayOf,
+  type FileRow,
+  mergedPositions,
+  stateAfter,
+  stateOf,
+  type VersionRow,
+} from './rows.ts';
 import { inTransaction, isConstraint, openSqliteFile } from './sqlite-file.ts';
 
 const content = { code: 'catalog', name: 'the catalog' };
-const formatVersion = 2;
+const formatVersion = 3;
 
 const schema = `
 CREATE TABLE turn (one INTEGER PRIMARY KEY CHECK (one = 1), fence INTEGER NOT NULL) STRICT;
@@ -47,6 +55,9 @@ CREATE TABLE computed_days (
 ) STRICT, WITHOUT ROWID;
 `;
 
+/** Format 3: what changed since a version is found without reading all files. */
+const thirdSchema = 'CREATE INDEX added_files ON files (added_version);';
+
 /** The catalog in one SQLite file. A commit is one transaction, synced before it returns. */
 export async function openSqliteCatalog(path: string): Promise<Catalog> {
   const database = openSqliteFile({
@@ -55,8 +66,9 @@ export async function openSqliteCatalog(path: string): Promise<Catalog> {
     pragmas: 'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;',
     formatVersion,
     upgrade: (opened, found) => {
-      if (found === 0) opened.exec(schema);
-      opened.exec(secondSchema);
+      if (found < 1) opened.exec(schema);
+      if (found < 2) opened.exec(secondSchema);
+      opened.exec(thirdSchema);
     },
   });
   return new SqliteCatalog(database);
@@ -64,6 +76,8 @@ export async function openSqliteCatalog(path: string): Promise<Catalog> {
 
 class SqliteCatalog implements Catalog {
   readonly #database: DatabaseSync;
+  /** As it was last read. */
+  #newest: CatalogState | undefined;
   #isClosed = false;
 
   constructor(database: DatabaseSync) {
@@ -82,37 +96,50 @@ class SqliteCatalog implements Catalog {
   }
 
   async state(version?: number): Promise<CatalogState> {
-    // One transaction, so that another process's commit cannot come between the two reads.
+    // One transaction, so that another process's commit cannot come between the reads.
     return inTransaction(
       this.#database,
       content,
       () => {
-        const row = this.#database
-          .prepare(
-            version === undefined
-              ? 'SELECT * FROM versions ORDER BY version DESC LIMIT 1'
-              : 'SELECT * FROM versions WHERE version = ?',
-          )
-          .get(...(version === undefined ? [] : [version])) as VersionRow | undefined;
-        if (row === undefined) {
-          throw new TidemarkError('no-such-version', { doing: 'read the catalog', what: `version ${version}` });
-        }
-        const files = this.#database
-          .prepare(
-            `SELECT * FROM files WHERE added_version <= ?1 AND (removed_version IS NULL OR removed_version > ?1)
-             ORDER BY table_name, market, date, min_time_us, name`,
-          )
-          .all(row.version) as unknown as FileRow[];
-        return {
-          version: row.version,
-          committedAtUs: row.committed_at_us,
-          positions: JSON.parse(row.positions) as JournalPosition[],
-          checkpoint: row.checkpoint ?? undefined,
-          files: files.map(dataFile),
-        };
+        if (version !== undefined) return this.#stateAt(version);
+        this.#newest = this.#stateSince(this.#newest) ?? this.#stateAt();
+        return this.#newest;
       },
       'DEFERRED',
     );
+  }
+
+  #stateAt(version?: number): CatalogState {
+    const row = version === undefined ? this.#newestVersion() : this.#version(version);
+    if (row === undefined) {
+      throw new TidemarkError('no-such-version', { doing: 'read the catalog', what: `version ${version}` });
+    }
+    const files = this.#database
+      .prepare(
+        `SELECT * FROM files WHERE added_version <= ?1 AND (removed_version IS NULL OR removed_version > ?1)
+         ORDER BY table_name, market, date, min_time_us, name`,
+      )
+      .all(row.version) as unknown as FileRow[];
+    return stateOf(row, files);
+  }
+
+  /** Undefined when the known version was forgotten since. */
+  #stateSince(known: CatalogState | undefined): CatalogState | undefined {
+    if (known === undefined || this.#version(known.version)?.committed_at_us !== known.committedAtUs) return undefined;
+    const changed = this.#database
+      .prepare('SELECT * FROM files WHERE added_version > ?1 OR removed_version > ?1')
+      .all(known.version) as unknown as ChangedFileRow[];
+    return stateAfter(known, this.#newestVersion()!, changed);
+  }
+
+  #version(version: number): VersionRow | undefined {
+    const found = this.#database.prepare('SELECT * FROM versions WHERE version = ?').get(version);
+    return found as VersionRow | undefined;
+  }
+
+  #newestVersion(): VersionRow | undefined {
+    const found = this.#database.prepare('SELECT * FROM versions ORDER BY version DESC LIMIT 1').get();
+    return found as VersionRow | undefined;
   }
 
   async commit(fence: number, change: CatalogChange): Promise<number> {
@@ -125,9 +152,7 @@ class SqliteCatalog implements Catalog {
           now: 'stop this writer; the other one continues where it left off',
         });
       }
-      const last = this.#database
-        .prepare('SELECT * FROM versions ORDER BY version DESC LIMIT 1')
-        .get() as unknown as VersionRow;
+      const last = this.#newestVersion()!;
       const version = last.version + 1;
       const remove = this.#database.prepare(
         'UPDATE files SET removed_version = ? WHERE name = ? AND removed_version IS NULL',

@@ -110,6 +110,29 @@ const promises: Promises<CatalogUnderTest> = {
     assert.deepEqual(await catalog.fileNames(), ['b']);
     assert.deepEqual(await catalog.checkpointsSince(0), ['c2']);
   },
+  'who looks again sees what a first look sees, whatever was added, removed, added again and forgotten between':
+    async ({ catalog, reopen }) => {
+      const fence = await catalog.takeFence();
+      const seldom = await reopen();
+      const live = new Set<string>();
+      for (let turn = 1; turn <= 24; turn++) {
+        // Seven names come and go in an order that only looks random.
+        const turned = [0, 1, 2].map((at) => `${(turn * (at + 2) + at * turn * turn) % 7}`);
+        const addFiles = [...new Set(turned)].filter((name) => !live.has(name)).map(file);
+        const removeFiles = [...live].filter((name) => turned.includes(name)).slice(0, 2);
+        await catalog.commit(fence, { addFiles, removeFiles, positions: [{ ...position, offset: turn }] });
+        for (const name of removeFiles) live.delete(name);
+        for (const { name } of addFiles) live.add(name);
+        if (turn % 5 === 0) await catalog.forget(fence, turn - 1);
+        const first = await reopen();
+        const seen = await first.state();
+        await first.close();
+        assert.deepEqual(await catalog.state(), seen, `turn ${turn}`);
+        assert.deepEqual(names(seen.files), [...live].sort());
+        if (turn % 4 === 0) assert.deepEqual(await seldom.state(), seen, `turn ${turn}, seldom`);
+      }
+      await seldom.close();
+    },
   'changed rows are told since a version, one a symbol and day, and after forgetting still': async ({ catalog }) => {
     const fence = await catalog.takeFence();
     const day = { table: 'trades', market: 'spot', symbol: 'BTCUSDT', date: '2026-01-02' };
