@@ -311,7 +311,7 @@ class PostgresJobs implements JobStore {
     const rows = (await this.#rows(
       `SELECT job, partition, state, id FROM ${this.#schema}.job_runs WHERE id IN (
          SELECT max(id) FROM ${this.#schema}.job_runs WHERE catch_up = ${integer(id)} GROUP BY job, partition)
-       ORDER BY job, partition`,
+       ORDER BY job, partition NULLS FIRST`,
     )) as unknown as { job: string; partition: string; state: RunState; id: number }[];
     return rows.map((row) => ({ job: row.job, date: row.partition, state: row.state, run: row.id }));
   }
