@@ -76,6 +76,7 @@ export async function startServer(view: MarketView, options: ServerOptions): Pro
     status: () => view.status(),
     liveClients: () => sockets?.count() ?? 0,
     liveChannels: () => hub.channelCount,
+    jobs: options.jobs,
   });
   const app = await createApp({
     view,

@@ -39,6 +39,30 @@ async function serve(t: Parameters<typeof simulatedJobs>[0]) {
   return { jobs, server, post, get };
 }
 
+test('metrics say which jobs fail, are paused and when they come next, and that the record cannot be read', async (t) => {
+  const { jobs, server, post } = await serve(t);
+  await post('jobs/talk/runs', { attempts: 1 });
+  await post('jobs/daily/pause');
+  await jobs.advance(2000);
+  const metrics = async () => (await ask(server, '/api/v1/metrics')).text;
+  const text = await metrics();
+  for (const line of [
+    /^tidemark_job_record_up 1$/m,
+    /^tidemark_job_runs\{state="failed"\} 1$/m,
+    /^tidemark_job_failing\{job="talk"\} 1$/m,
+    /^tidemark_job_failing\{job="daily"\} 0$/m,
+    /^tidemark_job_paused\{job="daily"\} 1$/m,
+    /^tidemark_job_latest_ended_timestamp_seconds\{job="talk"\} \d+/m,
+    /^tidemark_job_slots_used 0$/m,
+  ])
+    assert.match(text, line);
+  assert.doesNotMatch(text, /job="absent"/);
+  t.mock.method(jobs.desk, 'overview', () => Promise.reject(new Error('the record is away')));
+  const away = await metrics();
+  assert.match(away, /^tidemark_job_record_up 0$/m);
+  assert.doesNotMatch(away, /^tidemark_job_failing\{/m);
+});
+
 test('every answer about jobs is what its schema says', async (t) => {
   const { jobs, post, get } = await serve(t);
   const asked = await post('jobs/talk/runs');

@@ -1,5 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Jobs } from '../ports/jobs.ts';
 import type { StatusAnswer } from '../protocol/api.ts';
+import { jobMetrics } from './job-metrics.ts';
 import type { LiveCounts } from './live-client.ts';
 
 export interface Metrics extends LiveCounts {
@@ -15,6 +17,7 @@ export function createMetrics(sources: {
   status: () => StatusAnswer;
   liveClients: () => number;
   liveChannels: () => number;
+  jobs: Jobs | undefined;
 }): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -48,6 +51,7 @@ export function createMetrics(sources: {
     help: 'Messages of WebSocket clients answered with an error',
     registers,
   });
+  const refreshJobs = sources.jobs === undefined ? undefined : jobMetrics(registry, sources.jobs);
   gauge('tidemark_live_clients', 'WebSocket clients connected', (set) => set({}, sources.liveClients()));
   gauge('tidemark_live_channels', 'Live channels followed', (set) => set({}, sources.liveChannels()));
 
@@ -180,6 +184,7 @@ export function createMetrics(sources: {
     async text() {
       status = sources.status();
       for (const refresh of fromStatus) refresh();
+      await refreshJobs?.();
       return await registry.metrics();
     },
     request: (method, route, statusCode, elapsedMs) =>
