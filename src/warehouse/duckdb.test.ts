@@ -244,6 +244,37 @@ test('too many waiting queries are told to come later', async () => {
   assert.equal(((outcomes[2] as PromiseRejectedResult).reason as { code: string }).code, 'query-limit');
 });
 
+test('while one query waits for its files, others have its place, and it is done before those that wait', async () => {
+  const narrow = openDuckdbWarehouse({ concurrency: 1, waiting: 2 });
+  const tables = await tablesReady;
+  let fetched: () => void = () => {};
+  const afar = new Promise<void>((resolve) => {
+    fetched = resolve;
+  });
+  const [inLake] = tables.files['trades'] as LakeFile[];
+  const far: LakeFile = { ...inLake!, localPath: () => afar.then(() => inLake!.localPath()) };
+  const order: string[] = [];
+  const ask = (name: string, sql: string, of: QueryTables, cancelled?: AbortSignal) =>
+    narrow.query(sql, of, limits, cancelled).then(
+      ({ rows }) => order.push(`${name} ${rows[0]![0]}`),
+      (error: { code: string }) => order.push(`${name} ${error.code}`),
+    );
+  const ofFar = { ...tables, files: { trades: [far] }, replacing: {} };
+  const first = ask('far', 'SELECT count(*) FROM trades', ofFar);
+  const gone = new AbortController();
+  const left = ask('left', 'SELECT count(*) FROM trades', ofFar, gone.signal);
+  await ask('near', 'SELECT 1', tables);
+  gone.abort();
+  await left;
+  const others = [ask('next', 'SELECT 2', tables), ask('last', 'SELECT 3', tables)];
+  fetched();
+  await Promise.all([first, ...others]);
+  assert.deepEqual(order, ['near 1', 'left sql-cancelled', 'far 3', 'next 2', 'last 3']);
+  // Nobody kept a place.
+  await ask('free', 'SELECT 4', tables);
+  assert.equal(order.at(-1), 'free 4');
+});
+
 test('no query process outlives its query', async () => {
   await ask('SELECT 1');
   const children = execFileSync('ps', ['-o', 'args=', '--ppid', String(process.pid)], { encoding: 'utf8' });

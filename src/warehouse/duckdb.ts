@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { TidemarkError } from '../domain/error.ts';
 import type { QueryLimits, QueryResult, QueryTables, Warehouse } from '../ports/warehouse.ts';
 import { childEnvironment } from './child-environment.ts';
+import { cancellation, QueryPlaces } from './query-places.ts';
 import type { QueryNeeds, QueryPaths, QueryReply, QueryRequest } from './query-request.ts';
 import { type Needs, WantedFiles } from './wanted-files.ts';
 
@@ -31,73 +32,50 @@ export function openDuckdbWarehouse(options: DuckdbWarehouseOptions = {}): Wareh
 }
 
 class DuckdbWarehouse implements Warehouse {
-  readonly #concurrency: number;
-  readonly #waitingMax: number;
+  readonly #places: QueryPlaces;
   readonly #threads: number;
   readonly #maxResultBytes: number;
-  #running = 0;
-  readonly #waiting: (() => void)[] = [];
 
   constructor(options: DuckdbWarehouseOptions) {
-    this.#concurrency = options.concurrency ?? 2;
-    this.#waitingMax = options.waiting ?? 16;
+    this.#places = new QueryPlaces(options.concurrency ?? 2, options.waiting ?? 16);
     this.#threads = options.threads ?? 2;
     this.#maxResultBytes = options.maxResultBytes ?? 64 * 1024 * 1024;
   }
 
   async query(sql: string, tables: QueryTables, limits: QueryLimits, cancelled?: AbortSignal): Promise<QueryResult> {
-    if (cancelled?.aborted === true) throw cancellation();
-    if (this.#running >= this.#concurrency) {
-      if (this.#waiting.length >= this.#waitingMax) {
-        throw new TidemarkError('query-limit', {
-          doing: 'run the query',
-          why: `${this.#waiting.length} others are waiting`,
-          retry: 'later',
-          afterMs: 1000,
-        });
-      }
-      await this.#turn(cancelled);
-    } else this.#running++;
+    await this.#places.take(cancelled);
+    let hasPlace = true;
+    let isOver = false;
+    const wanted = new WantedFiles(sql, tables);
+    // Files may have to come from afar: others have the place meanwhile.
+    const pathsOf = async (needs: Needs): Promise<QueryPaths> => {
+      this.#places.release();
+      hasPlace = false;
+      const paths = await wanted.paths(needs);
+      await this.#places.takeBack(cancelled);
+      if (isOver) this.#places.release();
+      else hasPlace = true;
+      return paths;
+    };
+    const request: QueryRequest = {
+      sql,
+      spans: wanted.spans(),
+      computed: wanted.computed,
+      limits,
+      threads: this.#threads,
+      maxResultBytes: this.#maxResultBytes,
+    };
     try {
-      const wanted = new WantedFiles(sql, tables);
-      const request: QueryRequest = {
-        sql,
-        spans: wanted.spans(),
-        computed: wanted.computed,
-        limits,
-        threads: this.#threads,
-        maxResultBytes: this.#maxResultBytes,
-      };
-      const reply = await ask(request, (needs) => wanted.paths(needs), cancelled);
+      if (cancelled?.aborted === true) throw cancellation();
+      const reply = await ask(request, pathsOf, cancelled);
       if ('error' in reply) throw failed(reply.error.code, reply.error.why, reply.error.now);
       const { lakeFiles, lakeBytes } = wanted;
       return { ...reply, catalogVersion: tables.catalogVersion, lakeFiles, lakeBytes };
     } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#running--;
-      else next();
+      isOver = true;
+      if (hasPlace) this.#places.release();
     }
   }
-
-  /** Waits for a place; who goes away before leaves the queue. */
-  #turn(cancelled: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const begin = (): void => {
-        cancelled?.removeEventListener('abort', leave);
-        resolve();
-      };
-      const leave = (): void => {
-        this.#waiting.splice(this.#waiting.indexOf(begin), 1);
-        reject(cancellation());
-      };
-      this.#waiting.push(begin);
-      cancelled?.addEventListener('abort', leave, { once: true });
-    });
-  }
-}
-
-function cancellation(): TidemarkError {
-  return failed('sql-cancelled', 'whoever asked for it went away or cancelled it');
 }
 
 function failed(code: string, why: string, now?: string): TidemarkError {
