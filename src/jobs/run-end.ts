@@ -15,7 +15,7 @@ const inputsUnchanged = 'inputs unchanged';
 export const askedFor = 'asked for';
 
 /** The next attempt would meet the same. */
-const hopeless = /^(bad-|unknown-|config-|not-found$|not-available$|fence-lost$|permission)/;
+const hopeless = /^(bad-|unknown-|config-|not-found$|not-recorded$|not-available$|fence-lost$|permission)/;
 
 export function attemptEnded(
   run: StoredRun,

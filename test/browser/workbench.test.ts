@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
+import type { RunLogAnswer, RunsAnswer } from '../../src/protocol/jobs.ts';
 import type { ReportsAnswer } from '../../src/protocol/reports.ts';
 import { launchChromium, needsChromium } from './chromium.ts';
 import { docsImages, type StartedDemo, startDemo, until } from './started.ts';
@@ -355,14 +356,43 @@ test(
   },
 );
 
+/** What the engine has been doing, for a test that waited for it in vain. */
+async function newestRuns(): Promise<string> {
+  const get = async <T>(path: string) => (await (await fetch(`${demo.url}/api/v1/${path}`)).json()) as T;
+  const { runs } = await get<RunsAnswer>('runs?limit=25');
+  const told = runs.map(async ({ id, job, state, cause, attempts, queuedAtUs, startedAtUs, error }) => {
+    const { lines } = await get<RunLogAnswer>(`runs/${id}/log?limit=50`);
+    const [queued, started] = [queuedAtUs, startedAtUs].map((us) => us && new Date(us / 1000).toISOString());
+    const head = `${job} ${state} (${cause}), ${attempts} attempts, ${queued} to ${started}: ${error?.message ?? ''}`;
+    return [head, ...lines.map(({ atUs, text }) => `  ${new Date(atUs / 1000).toISOString()} ${text}`)].join('\n');
+  });
+  return (await Promise.all(told)).join('\n');
+}
+
 test('a report of a range of one’s own is asked for, appears when it is made, and opens', needsChromium, async () => {
   const page = await open('/reports');
-  await page.getByRole('button', { name: 'Make a report…' }).click();
-  await page.getByRole('dialog').getByLabel('Of').selectOption('binance:spot:BTCUSDT');
-  await page.getByRole('button', { name: 'Make it' }).click();
-  await page.locator('.reports-asked').waitFor({ timeout: patienceMs });
+  const makeOne = async (from: string, to: string): Promise<void> => {
+    await page.getByRole('button', { name: 'Make a report…' }).click();
+    await page.getByRole('dialog').getByLabel('Of').selectOption('binance:spot:BTCUSDT');
+    await page.getByRole('dialog').getByLabel('From, UTC').fill(from);
+    await page.getByRole('dialog').getByLabel('To, UTC').fill(to);
+    await page.getByRole('button', { name: 'Make it' }).click();
+    await page.locator('.reports-asked').waitFor({ timeout: patienceMs });
+  };
+  await makeOne('2001-09-09 01:46', '2001-09-09 01:47');
+  await until('why there is none', patienceMs, async () =>
+    /Not made: .*nothing of it is held/.test(await page.locator('.reports-asked').innerText()),
+  );
+  await page.locator('.reports-asked').getByRole('button', { name: 'Close' }).click();
+  // To the end of this minute: the recording may be younger than the last whole one.
+  const [from, to] = [Date.now() - 86_400_000, Date.now() + 60_000].map((ms) =>
+    new Date(ms).toISOString().slice(0, 16).replace('T', ' '),
+  );
+  await makeOne(from!, to!);
   const link = page.locator('.reports tbody tr').first().getByRole('link').first();
-  await link.waitFor({ timeout: 90_000 });
+  await link.waitFor({ timeout: 90_000 }).catch(async (error: Error) => {
+    throw new Error(`${error.message}\n${await newestRuns()}`);
+  });
   const { reports } = (await (await fetch(`${demo.url}/api/v1/reports`)).json()) as ReportsAnswer;
   assert.equal(reports[0]!.subject, 'binance:spot:BTCUSDT');
   const [report] = await Promise.all([page.context().waitForEvent('page'), link.click()]);

@@ -2,9 +2,11 @@ import '../shell/working.css';
 import './reports.css';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { type FormEvent, useState } from 'react';
+import { type FormEvent, useEffect, useState } from 'react';
 import type { RunRow } from '../../../src/protocol/jobs.ts';
 import { type ReportFile, type ReportRow, reportKinds } from '../../../src/protocol/reports.ts';
+import { isOver, outcomeText, signOf } from '../jobs/run-words.ts';
+import { useRun } from '../jobs/use-jobs.ts';
 import { ApiError } from '../live/api.ts';
 import { isCold } from '../live/connection-word.ts';
 import { usePageTitle } from '../shell/pages.ts';
@@ -99,19 +101,7 @@ export function ReportsPage() {
             </button>
           </span>
         </div>
-        {asked !== undefined && (
-          <p className="reports-asked" role="status">
-            <RunStateSign sign="queued">
-              Asked for: run {groupDigits(String(asked.id))} makes it. It appears here when it is done.
-            </RunStateSign>
-            <Link to="/jobs" search={{ run: asked.id }}>
-              Look at the run
-            </Link>
-            <button type="button" className="button" onClick={() => setAsked(undefined)}>
-              Close
-            </button>
-          </p>
-        )}
+        {asked !== undefined && <AskedReport asked={asked} onClose={() => setAsked(undefined)} />}
         {reports.error !== null && all.length === 0 ? (
           <p className="panel-fault" role="alert">
             {isMissing ? 'This server makes no reports.' : `The reports could not be read: ${reports.error.message}`}
@@ -225,6 +215,37 @@ function ReportLine({ report }: { report: ReportRow }) {
         )}
       </td>
     </tr>
+  );
+}
+
+/** The run that makes what was asked for on this page, until somebody closes it. */
+function AskedReport({ asked, onClose }: { asked: RunRow; onClose: () => void }) {
+  const queries = useQueryClient();
+  const { data } = useRun(asked.id);
+  const run = data?.run ?? asked;
+  const hasEnded = isOver(run);
+  useEffect(() => {
+    if (hasEnded) void queries.invalidateQueries({ queryKey: ['reports'] });
+  }, [hasEnded, queries]);
+  const nowUs = Date.now() * 1000;
+  const number = groupDigits(String(asked.id));
+  return (
+    <p className="reports-asked" role="status">
+      <RunStateSign sign={signOf(run, nowUs)}>
+        {!hasEnded
+          ? `Asked for: run ${number} makes it. It appears here when it is done.`
+          : run.state === 'done' || run.state === 'skipped'
+            ? `Run ${number}: ${outcomeText(run, nowUs)}`
+            : `Not made: ${outcomeText(run, nowUs)}`}
+        {run.state === 'retrying' && ` ${outcomeText(run, nowUs)}`}
+      </RunStateSign>
+      <Link to="/jobs" search={{ run: asked.id }}>
+        Look at the run
+      </Link>
+      <button type="button" className="button" onClick={onClose}>
+        Close
+      </button>
+    </p>
   );
 }
 
