@@ -119,7 +119,7 @@ export function ParametersPanel({
       </div>
       <p className="parameter-note" role="status">
         {wrong === undefined
-          ? 'Read only. One SELECT or EXPLAIN a statement, over the newest version with its live tail. It runs in its own limited process, never in the engine.'
+          ? 'Read only. One SELECT or EXPLAIN a statement, over the newest version with its live tail, or over the one that “as of” names. It runs in its own limited process, never in the engine.'
           : `:${wrong} cannot be read. Write 2026-03-18 09:30:00, or now-6h.`}
       </p>
     </section>
