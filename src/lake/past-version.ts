@@ -12,12 +12,12 @@ export async function stateAsOf(catalog: Catalog, asOf: AsOf): Promise<CatalogSt
   if (version === undefined || !kept.some((one) => one.version === version)) {
     const instant = (us: number) => new Date(us / 1000).toISOString();
     throw new TidemarkError('no-such-version', {
-      doing: 'read the lake as it was',
+      doing: 'read the lake as of',
       what: 'version' in asOf ? `version ${asOf.version}` : instant(asOf.atUs),
       why:
         oldest === undefined || newest === undefined
           ? 'no version is kept'
-          : `versions ${oldest.version} to ${newest.version} are kept, the first from ${instant(oldest.committedAtUs)}`,
+          : `versions ${oldest.version} to ${newest.version} are kept${oldest.version === 0 ? '' : `, the first from ${instant(oldest.committedAtUs)}`}`,
       now: 'lake.graceSeconds says how long versions are kept',
     });
   }
