@@ -160,6 +160,8 @@ export const configSchema = z.strictObject({
       /** The browser that prints; default: one that is found. */
       browser: z.string().min(1).optional(),
       printSeconds: z.number().min(1).max(600).default(60),
+      /** Reports that were made longer ago go; without it all stay. */
+      keepDays: z.int().min(1).max(36_500).optional(),
     })
     .prefault({}),
   /** Reports by e-mail; off without a host. The password comes from TIDEMARK_MAIL_PASSWORD or a file. */
@@ -298,6 +300,7 @@ const optionalKeys = [
   'models.folder',
   'reports.subjects',
   'reports.browser',
+  'reports.keepDays',
   'mail.host',
   'mail.from',
   'mail.user',

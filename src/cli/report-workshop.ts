@@ -107,6 +107,9 @@ export async function reportParts(
     toRenew: (sinceUs, lookedAt) => reportsToRenew({ shelf, catalog: stores.catalog }, sinceUs, lookedAt),
     version: async () => (await stores.lake.state()).version,
     nowUs: () => world.clock.wallUs(),
+    keepDays: config.reports.keepDays,
+    list: () => shelf.list(),
+    remove: (id) => shelf.remove(id),
   };
 }
 

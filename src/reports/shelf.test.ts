@@ -42,6 +42,19 @@ const files: NewFile[] = ['report.html', 'candles.csv', 'candles.parquet'].map((
 }));
 const hasCode = (code: string) => (error: unknown) => error instanceof TidemarkError && error.code === code;
 
+test('a report that was removed is gone with its files, and the one before stands again', async (t) => {
+  const { folder, blobs } = newStore(t);
+  const shelf = new ReportShelf(blobs);
+  for (const version of [1, 2]) await shelf.publish(manifestOf(version), files);
+  const [newest] = await shelf.list();
+  await shelf.markSent(newest!.id, { messageId: 'm', to: [] });
+  await shelf.remove(newest!.id);
+  assert.deepEqual((await shelf.list()).map((row) => [row.catalogVersion, row.isSuperseded]), [[1, false]]); // biome-ignore format: one question
+  await assert.rejects(shelf.file(newest!.id, 'report.html'), hasCode('not-found'));
+  assert.equal(readdirSync(join(folder, 'reports'), { recursive: true }).filter((name) => String(name).startsWith(newest!.id) && /\./.test(String(name))).length, 0); // biome-ignore format: one question
+  await shelf.remove('not-there');
+});
+
 test('of one place the newest revision stands and the others are superseded', async (t) => {
   const shelf = new ReportShelf(newStore(t).blobs);
   for (const version of [1, 3, 2]) await shelf.publish({ ...manifestOf(version), madeAtUs: version * 10 }, files);

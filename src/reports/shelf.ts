@@ -142,6 +142,12 @@ export class ReportShelf {
     await this.#blobs.replace(`${prefix}${id}/${markerName}`, Buffer.from(`${JSON.stringify(letter)}\n`));
   }
 
+  /** Takes a report off the shelf, its manifest first: it is shown whole or not at all. */
+  async remove(id: string): Promise<void> {
+    this.#manifests.delete(id);
+    await this.#clear(`${prefix}${id}/`);
+  }
+
   /** Removes what a process left half made long ago; how many files. */
   async tidy(nowUs: number): Promise<number> {
     const folders = new Map<string, { names: string[]; isWhole: boolean; newestUs: number }>();

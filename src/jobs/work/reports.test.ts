@@ -28,6 +28,9 @@ function partsWith(others: Partial<ReportParts> = {}): ReportParts & { readonly 
     toRenew: async () => [],
     version: async () => 7,
     nowUs: () => 0,
+    keepDays: undefined,
+    list: async () => [],
+    remove: async () => undefined,
     ...others,
   };
 }
@@ -92,6 +95,27 @@ test('a letter that cannot be sent fails the run, so that it is tried again; one
     effect: 'nothing new to say',
     isIdle: true,
   });
+});
+
+test('reports go once they were made longer ago than is kept, and a dry run removes none', async () => {
+  const day = 86_400e6;
+  const files = [{ name: 'report.html', bytes: 10, sha256: '' }];
+  let kept = [1, 9, 10, 11].map((daysAgo) => ({ id: `r${daysAgo}`, madeAtUs: -daysAgo * day, files }));
+  const parts = partsWith({
+    keepDays: 9,
+    list: async () => kept,
+    remove: async (id) => {
+      kept = kept.filter((report) => report.id !== id);
+    },
+  });
+  const job = jobNamed(parts, 'report-retention');
+  assert.equal(job.notAvailable, undefined);
+  const dry = await job.work(contextOf({ arguments: { 'dry-run': 'true' } }));
+  assert.deepEqual([dry.effect, dry.bytes, kept.length], ['2 reports would go', 20, 4]);
+  assert.equal((await job.work(contextOf({}))).effect, '2 reports removed');
+  assert.deepEqual(kept.map(({ id }) => id), ['r1', 'r9']); // biome-ignore format: one question
+  assert.equal((await job.work(contextOf({}))).isIdle, true);
+  assert.match(jobNamed(partsWith(), 'report-retention').notAvailable ?? '', /reports\.keepDays is not set/);
 });
 
 test('a week is reported when its Sunday is settled, and on no other day', async () => {

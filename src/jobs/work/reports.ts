@@ -4,6 +4,7 @@ import type { ReportRow } from '../../protocol/reports.ts';
 import type { MadeReport, MakeOptions, ReportWish, SentReport } from '../../reports/index.ts';
 import { askedWish, dailyWish, marketSubject, weeklyWish } from '../../reports/index.ts';
 import type { JobDefinition, RunContext, RunResult } from '../definition.ts';
+import { cron } from '../schedule.ts';
 import { usualDefaults } from './defaults.ts';
 
 /** What the jobs that make reports work with. */
@@ -22,6 +23,11 @@ export interface ReportParts {
   ): Promise<readonly { readonly id: string; readonly wish: ReportWish }[]>;
   version(): Promise<number>;
   nowUs(): number;
+  /** Days after which a report goes; undefined: all stay. */
+  readonly keepDays: number | undefined;
+  /** What is stored, superseded revisions as well. */
+  list(): Promise<readonly Pick<ReportRow, 'id' | 'madeAtUs' | 'files'>[]>;
+  remove(id: string): Promise<void>;
 }
 
 const ifItDies = 'reports that are listed are whole; the next attempt makes the others';
@@ -84,7 +90,33 @@ export function reportJobs(parts: ReportParts): readonly JobDefinition[] {
         return made.length === 0 ? { isIdle: true } : resultOf(made);
       },
     },
+    retention(parts),
   ];
+}
+
+function retention(parts: ReportParts): JobDefinition {
+  const { keepDays } = parts;
+  return {
+    ...defaults,
+    name: 'report-retention',
+    description: 'removes reports that were made more than reports.keepDays ago',
+    schedule: cron('40 5 * * *'),
+    ...(keepDays === undefined ? { notAvailable: 'the setting reports.keepDays is not set: reports stay' } : {}),
+    arguments: { 'dry-run': /^(true|false)$/ },
+    work: async ({ log, signal, arguments: given }) => {
+      const isDryRun = given['dry-run'] === 'true';
+      const old = (await parts.list()).filter(({ madeAtUs }) => madeAtUs < parts.nowUs() - keepDays! * dayUs);
+      let bytes = 0;
+      for (const { id, files } of old) {
+        signal.throwIfAborted();
+        if (!isDryRun) await parts.remove(id);
+        for (const file of files) bytes += file.bytes;
+        log('info', `${id} ${isDryRun ? 'would go' : 'removed'}`);
+      }
+      if (old.length === 0) return { isIdle: true };
+      return { bytes, effect: `${old.length} reports ${isDryRun ? 'would go' : 'removed'}` };
+    },
+  };
 }
 
 async function makeAll(
