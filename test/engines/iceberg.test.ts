@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -9,6 +9,7 @@ import { openCachedBlobs } from '../../src/blobs/cached.ts';
 import { openFolderBlobs } from '../../src/blobs/folder.ts';
 import { openS3Blobs } from '../../src/blobs/s3.ts';
 import { openSqliteCatalog } from '../../src/catalog/sqlite.ts';
+import { hintName, metadataName } from '../../src/lake/iceberg/names.ts';
 import { openLakeUpkeep } from '../../src/lake/upkeep.ts';
 import type { BlobStore } from '../../src/ports/blob-store.ts';
 import { startTestServer } from '../support/running-server.ts';
@@ -69,8 +70,13 @@ function same(found: Sums, expected: Sums, what: string): void {
 } // biome-ignore format: short
 
 /** A reader that does not say what it saw saw the table as it was at some time between the question and the answer. */
-async function sawOneOf(lake: ChangingLake, table: string, look: () => Promise<Sums>): Promise<void> {
-  const from = await lake.published(table);
+async function sawOneOf(
+  lake: ChangingLake,
+  table: string,
+  look: () => Promise<Sums>,
+  seenFrom: () => Promise<number> = () => lake.published(table),
+): Promise<void> {
+  const from = await seenFrom();
   const found = await look();
   const to = await lake.published(table);
   const candidates = lake.between(table, from, to).map((one) => JSON.stringify([one.count, one.sums]));
@@ -78,10 +84,18 @@ async function sawOneOf(lake: ChangingLake, table: string, look: () => Promise<S
   assert.ok(candidates.includes(seen), `${table} from ${from} to ${to}: ${seen} is none of ${candidates.join(' ')}`);
 }
 
+const versionOf = ({ snapshots }: { snapshots: { summary: Record<string, string> }[] }): number =>
+  Number(snapshots.at(-1)!.summary['tidemark.catalog-version']);
+
+/** Where the pointer in a folder leads: it is written after the metadata, so that a moment long it leads to those before. */
+function pointedVersion(folder: string, table: string): number {
+  const blob = (name: string) => readFileSync(join(folder, 'blobs', name), 'utf8');
+  return versionOf(JSON.parse(blob(metadataName(table, Number(blob(hintName(table)))))));
+}
+
 async function newestMetadata(lake: ChangingLake, table: string): Promise<{ location: string; version: number }> {
   const { metadataLocation, metadata } = (await lake.publisher.newest(table))!;
-  const { snapshots } = metadata as { snapshots: { summary: Record<string, string> }[] };
-  return { location: metadataLocation, version: Number(snapshots.at(-1)!.summary['tidemark.catalog-version']) };
+  return { location: metadataLocation, version: versionOf(metadata as never) };
 }
 
 engineSuite('Iceberg in a folder', { python: pyiceberg, duckdb: duckdbIceberg }, ({ python, duckdb }) => {
@@ -101,7 +115,12 @@ engineSuite('Iceberg in a folder', { python: pyiceberg, duckdb: duckdbIceberg },
       },
       // By the folder alone, as the pointer leads.
       (table, summed) =>
-        sawOneOf(lake, table, () => duckdb.look(`iceberg_scan('${join(folder, 'blobs', 'iceberg', table)}')`, summed)),
+        sawOneOf(
+          lake,
+          table,
+          () => duckdb.look(`iceberg_scan('${join(folder, 'blobs', 'iceberg', table)}')`, summed),
+          async () => pointedVersion(folder, table),
+        ),
     ]);
     await lake.close();
   }); // biome-ignore format: long calls
