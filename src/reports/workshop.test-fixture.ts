@@ -87,16 +87,6 @@ export async function openTestWorkshop(
     version: '0.0.0',
     ...others,
   };
-  const _tables = [
-    'trades',
-    'candles',
-    'gaps',
-    'findings',
-    'book_tickers',
-    'book_snapshots',
-    'book_deltas',
-    'instruments',
-  ];
   return {
     recorded,
     workshop,

@@ -43,10 +43,18 @@ class DuckdbWarehouse implements Warehouse {
   }
 
   async query(sql: string, tables: QueryTables, limits: QueryLimits, cancelled?: AbortSignal): Promise<QueryResult> {
+    const wanted = new WantedFiles(sql, tables);
+    const request: QueryRequest = {
+      sql,
+      spans: wanted.spans(),
+      computed: wanted.computed,
+      limits,
+      threads: this.#threads,
+      maxResultBytes: this.#maxResultBytes,
+    };
     await this.#places.take(cancelled);
     let hasPlace = true;
     let isOver = false;
-    const wanted = new WantedFiles(sql, tables);
     // Files may have to come from afar: others have the place meanwhile.
     const pathsOf = async (needs: Needs): Promise<QueryPaths> => {
       this.#places.release();
@@ -56,14 +64,6 @@ class DuckdbWarehouse implements Warehouse {
       if (isOver) this.#places.release();
       else hasPlace = true;
       return paths;
-    };
-    const request: QueryRequest = {
-      sql,
-      spans: wanted.spans(),
-      computed: wanted.computed,
-      limits,
-      threads: this.#threads,
-      maxResultBytes: this.#maxResultBytes,
     };
     try {
       if (cancelled?.aborted === true) throw cancellation();
