@@ -171,6 +171,11 @@ test(
       await page.locator('.sql-foot').innerText(),
       /catalog version \d[\d\u2009]*, as it was committed\s+[1-9]\d* files?, /,
     );
+    // Before anything was committed; written as people write it.
+    await page.getByLabel('As of').fill('');
+    await page.getByLabel('As of').pressSequentially('2017-07-14 00:00 ');
+    await run(page, 'SELECT count(*) AS n FROM trades');
+    assert.match(await page.locator('.sql-foot').innerText(), /catalog version 0, as it was committed\s+0 files, 0 B/);
     await page.getByLabel('As of').fill('999999999');
     await run(page, 'SELECT count(*) AS n FROM trades');
     assert.match(await page.getByRole('alert').innerText(), /version 999999999: versions \d+ to \d+ are kept/);

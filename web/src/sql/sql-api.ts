@@ -22,7 +22,8 @@ export interface SqlLimits {
 }
 
 export function runSql(sql: string, { asOf = '', ...limits }: SqlLimits, signal: AbortSignal): Promise<SqlAnswer> {
-  return postJson('sql', { sql, ...limits, ...(asOf === '' ? {} : { asOf }) }, signal);
+  const then = asOf.trim();
+  return postJson('sql', { sql, ...limits, ...(then === '' ? {} : { asOf: then }) }, signal);
 }
 
 /** What is held of an instrument in a range: of its candles, the finest that fit in one answer. */

@@ -281,8 +281,8 @@ export function SqlPage() {
             title="What was committed then: a catalog version such as 42, or an instant such as now-10m or 2026-11-21T12:00Z"
             spellCheck={false}
             value={limits.asOf}
-            data-past={limits.asOf !== ''}
-            onChange={(event) => setLimits({ ...limits, asOf: event.target.value.trim() })}
+            data-past={limits.asOf.trim() !== ''}
+            onChange={(event) => setLimits({ ...limits, asOf: event.target.value })}
           />
           <select
             className="field"

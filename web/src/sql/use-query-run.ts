@@ -57,7 +57,8 @@ export function useQueryRun(): {
       const answer = await runSql(asked.sql, limits, own.signal);
       const tookMs = end(answer.rows.length, null);
       setRun((held) => ({ ...held, status: 'done', tookMs, answer, coverage: undefined }));
-      if (asked.about !== undefined) {
+      // What is held is known of now, not of an earlier version.
+      if (asked.about !== undefined && answer.hasTail) {
         const { instrument, fromUs, toUs } = asked.about;
         getCoverage(instrument, fromUs, toUs, own.signal).then(
           (coverage) => setRun((held) => (held.answer === answer ? { ...held, coverage } : held)),
